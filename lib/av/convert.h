@@ -1,0 +1,41 @@
+/*
+ * convert.h - decoded frames to the format and size that the caller wants, by
+ * libswscale.  Knows pixel formats and colour; knows no codec and no time.
+ */
+#ifndef KVSP_AV_CONVERT_H
+#define KVSP_AV_CONVERT_H
+
+#include <kvsparse/decoder.h>
+#include <libavutil/frame.h>
+#include <libswscale/swscale.h>
+
+/* What a SwsContext was made for. */
+struct convert_key {
+  int source_width, source_height, source_format;
+  int range, colorspace;
+  int width, height, format;
+};
+
+struct convert {
+  const kvsp_allocator *allocator;
+  uint32_t format;        /* KVSP_PICTURE_*                                */
+  uint32_t width, height; /* as in kvsp_decoder_config                     */
+  struct convert_key key;
+  struct SwsContext *sws;
+  uint8_t *memory; /* the last converted picture, not aligned              */
+  size_t memory_size;
+};
+
+void kvsp_av_convert_init(struct convert *c, const kvsp_allocator *allocator,
+                          const kvsp_decoder_config *config);
+void kvsp_av_convert_free(struct convert *c);
+
+/*
+ * Sets format, size, planes and strides of *picture: those of the frame where
+ * it is as wanted already, otherwise of c's memory, until the next call.
+ * KVSP_OK, KVSP_ERR_CODEC, KVSP_ERR_NOMEM.
+ */
+int kvsp_av_convert(struct convert *c, const AVFrame *frame,
+                    kvsp_picture *picture);
+
+#endif

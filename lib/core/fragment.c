@@ -1,0 +1,186 @@
+#include "fragment.h"
+
+#include <string.h>
+
+#include "times.h"
+
+#define PREFIX "AWS_KINESISVIDEO_"
+
+void kvsp_fragment_init(kvsp_fragment *f) {
+  memset(f, 0, sizeof *f);
+  f->producer_time_ns = KVSP_TIME_NONE;
+  f->server_time_ns = KVSP_TIME_NONE;
+  f->millis_behind_now = KVSP_TIME_NONE;
+  f->start_ns = KVSP_TIME_NONE;
+  f->gap_ns = KVSP_TIME_NONE;
+  f->timestamp_scale = 1000000; /* RFC 9559, 5.1.2.9 */
+}
+
+/* Fragment numbers are used to compare, to resume and in file names: only
+ * what is one counts. */
+static void set_number(kvsp_fragment *f, kvsp_view value) {
+  if (value.len < 1 || value.len > 128) return;
+  for (size_t i = 0; i < value.len; i++)
+    if (value.data[i] < '0' || value.data[i] > '9') return;
+  f->number = value;
+}
+
+/* A value that makes no sense does not replace one that does. */
+static void set_time(int64_t *time, int64_t value) {
+  if (value != KVSP_TIME_NONE) *time = value;
+}
+
+static void note_complete(kvsp_fragment *f) {
+  if (f->continuation_token.data && f->millis_behind_now != KVSP_TIME_NONE)
+    f->flags |= KVSP_FRAGMENT_COMPLETE;
+}
+
+static void set_error(kvsp_fragment *f, kvsp_view value) {
+  int64_t id = kvsp_time_parse_integer(value);
+  if (id > 0 && id <= UINT32_MAX) f->error_id = (uint32_t)id;
+}
+
+/* The tags that matter, with the names of GetMedia, GetMediaForFragmentList
+ * and, where AWS's documentation and code differ, both. */
+enum aws_tag {
+  TAG_NONE,
+  TAG_NUMBER,
+  TAG_SERVER_TIME,
+  TAG_PRODUCER_TIME,
+  TAG_MILLIS_BEHIND_NOW,
+  TAG_CONTINUATION_TOKEN,
+  TAG_ERROR_ID,
+  TAG_ERROR_CODE,
+  TAG_EXCEPTION_CODE,
+  TAG_EXCEPTION_MESSAGE,
+  TAG_END_OF_FRAGMENT
+};
+
+static const struct {
+  const char *name; /* behind PREFIX */
+  enum aws_tag tag;
+} aws_tags[] = {
+    {"FRAGMENT_NUMBER", TAG_NUMBER},
+    {"SERVER_TIMESTAMP", TAG_SERVER_TIME},
+    {"SERVER_SIDE_TIMESTAMP", TAG_SERVER_TIME},
+    {"PRODUCER_TIMESTAMP", TAG_PRODUCER_TIME},
+    {"PRODUCER_SIDE_TIMESTAMP", TAG_PRODUCER_TIME},
+    {"MILLIS_BEHIND_NOW", TAG_MILLIS_BEHIND_NOW},
+    {"CONTINUATION_TOKEN", TAG_CONTINUATION_TOKEN},
+    {"ERROR_ID", TAG_ERROR_ID},
+    {"ERROR_CODE", TAG_ERROR_CODE},
+    {"EXCEPTION_ERROR_CODE", TAG_EXCEPTION_CODE},
+    {"EXCEPTION_MESSAGE", TAG_EXCEPTION_MESSAGE},
+    {"END_OF_FRAGMENT", TAG_END_OF_FRAGMENT},
+};
+
+static enum aws_tag aws_tag_of(kvsp_view name) {
+  size_t prefix = sizeof PREFIX - 1;
+  if (name.len <= prefix || memcmp(name.data, PREFIX, prefix) != 0)
+    return TAG_NONE;
+  for (size_t i = 0; i < sizeof aws_tags / sizeof *aws_tags; i++) {
+    size_t len = strlen(aws_tags[i].name);
+    if (name.len - prefix == len &&
+        memcmp(name.data + prefix, aws_tags[i].name, len) == 0)
+      return aws_tags[i].tag;
+  }
+  return TAG_NONE;
+}
+
+void kvsp_fragment_apply_tag(kvsp_fragment *f, const kvsp_tag *tag) {
+  kvsp_view value = tag->value;
+  if (!(tag->flags & KVSP_TAG_STRING)) return;
+  switch (aws_tag_of(tag->name)) {
+    case TAG_NONE: break;
+    case TAG_NUMBER: set_number(f, value); break;
+    case TAG_SERVER_TIME:
+      set_time(&f->server_time_ns, kvsp_time_parse_seconds(value));
+      break;
+    case TAG_PRODUCER_TIME:
+      set_time(&f->producer_time_ns, kvsp_time_parse_seconds(value));
+      break;
+    case TAG_MILLIS_BEHIND_NOW:
+      set_time(&f->millis_behind_now, kvsp_time_parse_integer(value));
+      break;
+    case TAG_CONTINUATION_TOKEN:
+      if (value.len > 0) f->continuation_token = value;
+      break;
+    case TAG_ERROR_ID: set_error(f, value); break;
+    case TAG_ERROR_CODE: f->error_code = value; break;
+    case TAG_EXCEPTION_CODE: /* a number, by the documentation */
+      set_error(f, value);
+      f->error_code = value;
+      break;
+    case TAG_EXCEPTION_MESSAGE: f->error_message = value; break;
+    case TAG_END_OF_FRAGMENT: f->flags |= KVSP_FRAGMENT_END_TAG; break;
+  }
+  note_complete(f);
+}
+
+int64_t kvsp_fragment_producer_time(const kvsp_fragment *f, int64_t pts_ns) {
+  return kvsp_time_add(f->producer_time_ns,
+                       kvsp_time_subtract(pts_ns, f->start_ns));
+}
+
+void kvsp_fragment_follow(kvsp_fragment *f,
+                          const struct fragment_span *before) {
+  int64_t length = kvsp_time_subtract(before->end_ns, before->start_ns);
+  int64_t by_producer = kvsp_time_subtract(
+      f->producer_time_ns, kvsp_time_add(before->producer_time_ns, length));
+  int went_back = f->start_ns != KVSP_TIME_NONE &&
+                  before->start_ns != KVSP_TIME_NONE &&
+                  f->start_ns <= before->start_ns;
+  if (went_back) f->flags |= KVSP_FRAGMENT_DISCONTINUITY;
+  f->gap_ns = by_producer;
+  if (by_producer == KVSP_TIME_NONE && !went_back)
+    f->gap_ns = kvsp_time_subtract(f->start_ns, before->end_ns);
+}
+
+const kvsp_tag *kvsp_fragment_tag(const kvsp_fragment *fragment,
+                                  const char *name) {
+  size_t len;
+  if (!fragment || !name) return NULL;
+  len = strlen(name);
+  for (size_t i = fragment->tag_count; i-- > 0;) {
+    const kvsp_tag *tag = fragment->tags[i];
+    if (tag->name.len == len && memcmp(tag->name.data, name, len) == 0)
+      return tag;
+  }
+  return NULL;
+}
+
+static kvsp_view without_zeros(kvsp_view number) {
+  while (number.len > 0 && number.data[0] == '0') {
+    number.data++;
+    number.len--;
+  }
+  return number;
+}
+
+int kvsp_fragment_number_compare(kvsp_view a, kvsp_view b) {
+  a = without_zeros(a);
+  b = without_zeros(b);
+  if (a.len != b.len) return a.len < b.len ? -1 : 1;
+  return a.len ? memcmp(a.data, b.data, a.len) : 0;
+}
+
+const char *kvsp_fragment_error_text(uint32_t error_id) {
+  static const struct {
+    uint32_t id;
+    const char *text;
+  } errors[] = {
+      {3002, "The service could not write to the stream."},
+      {4000, "The fragment was not found."},
+      {4500, "Access to the stream's KMS key is denied."},
+      {4501, "The stream's KMS key is disabled."},
+      {4502, "The stream's KMS key could not be validated."},
+      {4503, "The stream's KMS key is not available."},
+      {4504, "The stream's KMS key cannot be used for this."},
+      {4505, "The stream's KMS key is in an invalid state."},
+      {4506, "The stream's KMS key was not found."},
+      {5000, "Internal error of the service."},
+  };
+  for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+    if (errors[i].id == error_id) return errors[i].text;
+  return NULL;
+}

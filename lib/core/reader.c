@@ -1,0 +1,278 @@
+#include "reader.h"
+
+#include <string.h>
+
+/* ---- making and freeing --------------------------------------------------- */
+
+/* For resync: may a block of that track come? */
+static bool knows_track(const void *user, uint64_t number) {
+  const kvsp_reader *r = user;
+  const struct track_list *tracks = &r->document->tracks;
+  if (tracks->count == 0) return number > 0 && number <= 127;
+  return kvsp_track_find(tracks, number) != NULL;
+}
+
+static void init_state(kvsp_reader *r, const kvsp_limits *limits) {
+  kvsp_tokenizer_init(&r->tokenizer, &r->memory, limits);
+  r->tokenizer.recovers = !(r->flags & KVSP_READ_STRICT);
+  r->tokenizer.rules.knows_track = knows_track;
+  r->tokenizer.rules.user = r;
+  kvsp_document_init(&r->documents[0], &r->memory);
+  kvsp_document_init(&r->documents[1], &r->memory);
+  r->document = &r->documents[0];
+  r->with_tracks = &r->documents[1];
+  r->has_before = false;
+  r->document_count = 0;
+  r->document_open = false;
+  r->event = NULL;
+  r->passed_over = UINT64_MAX;
+  r->block.count = 0;
+  r->end_is_skipped = r->resyncing = r->at_end = r->busy = false;
+  r->landed = r->segment_seen = false;
+  r->due_gap = r->due_fragment = r->due_fragment_end = r->due_tags = false;
+  r->showing_end = false;
+  r->failed = KVSP_OK;
+  memset(&r->error, 0, sizeof r->error);
+  r->error.message = kvsp_status_text(KVSP_OK);
+}
+
+static void clear_state(kvsp_reader *r) {
+  kvsp_tokenizer_clear(&r->tokenizer);
+  kvsp_document_clear(&r->documents[0]);
+  kvsp_document_clear(&r->documents[1]);
+}
+
+static int copy_track_numbers(kvsp_reader *r, const uint64_t *numbers,
+                              size_t count) {
+  void *copy = NULL;
+  int rc;
+  if (count == 0) return KVSP_OK;
+  if (count > SIZE_MAX / sizeof *numbers) return KVSP_ERR_ARG;
+  rc = kvsp_memory_alloc(&r->memory, count * sizeof *numbers, &copy);
+  if (rc != KVSP_OK) return rc;
+  memcpy(copy, numbers, count * sizeof *numbers);
+  r->track_numbers = copy;
+  r->track_number_count = count;
+  return KVSP_OK;
+}
+
+static int check_config(const kvsp_reader_config *c) {
+  const uint32_t known =
+      KVSP_READ_STRICT | KVSP_READ_KEY_FRAMES | KVSP_READ_NO_DATA;
+  if (c->struct_size != sizeof *c) return KVSP_ERR_ARG;
+  if (c->flags & ~known || c->reserved) return KVSP_ERR_ARG;
+  if (!c->tracks && c->track_count) return KVSP_ERR_ARG;
+  return KVSP_OK;
+}
+
+int kvsp_reader_new(kvsp_reader **out, const kvsp_reader_config *config) {
+  static const kvsp_reader_config defaults = {.struct_size = sizeof defaults};
+  struct memory memory = {.used = 0};
+  kvsp_limits limits;
+  void *made = NULL;
+  kvsp_reader *r;
+  int rc;
+  if (!out) return KVSP_ERR_ARG;
+  *out = NULL;
+  if (!config) config = &defaults;
+  rc = check_config(config);
+  if (rc == KVSP_OK) rc = kvsp_limits_init(&limits, config->limits);
+  if (rc == KVSP_OK)
+    rc = kvsp_allocator_init(&memory.allocator, config->allocator);
+  if (rc != KVSP_OK) return rc;
+  memory.max = limits.max_memory;
+  rc = kvsp_memory_alloc(&memory, sizeof *r, &made);
+  if (rc != KVSP_OK) return rc;
+  r = made;
+  memset(r, 0, sizeof *r);
+  r->memory = memory;
+  r->flags = config->flags;
+  r->track_types = config->track_types;
+  init_state(r, &limits);
+  rc = copy_track_numbers(r, config->tracks, config->track_count);
+  if (rc != KVSP_OK) {
+    kvsp_reader_free(r);
+    return rc;
+  }
+  *out = r;
+  return KVSP_OK;
+}
+
+void kvsp_reader_free(kvsp_reader *r) {
+  struct memory memory;
+  if (!r) return;
+  clear_state(r);
+  kvsp_memory_release(&r->memory, r->track_numbers,
+                      r->track_number_count * sizeof *r->track_numbers);
+  memory = r->memory;
+  kvsp_memory_release(&memory, r, sizeof *r);
+}
+
+int kvsp_reader_reset(kvsp_reader *r) {
+  kvsp_limits limits;
+  if (!r) return KVSP_ERR_ARG;
+  if (r->busy) return KVSP_ERR_REENTRANT;
+  limits = r->tokenizer.limits;
+  clear_state(r);
+  init_state(r, &limits);
+  return KVSP_OK;
+}
+
+/* ---- the loop --------------------------------------------------------------- */
+
+/* After the last event: what is still open ends. */
+static int at_end(kvsp_reader *r) {
+  r->at_end = true;
+  if (r->resyncing)
+    kvsp_reader_end_resync(r, kvsp_tokenizer_offset(&r->tokenizer));
+  if (!r->document_open) return READER_GO_ON;
+  r->document->shown.size =
+      kvsp_tokenizer_offset(&r->tokenizer) - r->document->shown.offset;
+  r->due_fragment = !r->document->announced;
+  r->due_fragment_end = true;
+  return READER_GO_ON;
+}
+
+static int take_event(kvsp_reader *r) {
+  const kvsp_event *e = NULL;
+  int rc;
+  if (r->failed) return r->failed;
+  if (r->at_end) return KVSP_END;
+  rc = kvsp_tokenizer_next(&r->tokenizer, &e);
+  if (rc == KVSP_END) return at_end(r);
+  if (rc < 0) return kvsp_reader_tokenizer_fault(r, rc);
+  if (rc != KVSP_OK) return rc;
+  if (r->resyncing)
+    kvsp_reader_end_resync(
+        r, e->type == KVSP_EVENT_MASTER_END ? e->data_offset : e->offset);
+  r->event = e;
+  return READER_GO_ON;
+}
+
+/* Handles the event in hand; it stays in hand when it must come again. */
+static int handle_event(kvsp_reader *r) {
+  int rc = r->failed
+               ? r->failed
+               : kvsp_reader_handle_event(r); /* what was lent may be gone */
+  if (rc == READER_AGAIN) return READER_GO_ON;
+  if (rc != KVSP_OK) return rc;
+  if (r->event->type != KVSP_EVENT_MASTER_END) r->landed = false;
+  r->event = NULL;
+  return READER_GO_ON;
+}
+
+static int next_item(kvsp_reader *r) {
+  int rc;
+  if (r->showing_end) {
+    r->showing_end = false;
+    kvsp_reader_close_document(r);
+  }
+  do {
+    rc = kvsp_reader_show_due(r);
+    if (rc == READER_GO_ON)
+      rc = r->event ? handle_event(r) : take_event(r);
+    else
+      break;
+  } while (rc == READER_GO_ON);
+  return rc;
+}
+
+int kvsp_reader_next(kvsp_reader *r, const kvsp_item **item) {
+  int rc;
+  if (!r || !item) return KVSP_ERR_ARG;
+  *item = NULL;
+  if (r->busy) return KVSP_ERR_REENTRANT;
+  rc = next_item(r);
+  if (rc == KVSP_OK) *item = &r->item;
+  return rc;
+}
+
+int kvsp_reader_input(kvsp_reader *r, const void *data, size_t len,
+                      unsigned flags) {
+  if (!r) return KVSP_ERR_ARG;
+  if (r->busy) return KVSP_ERR_REENTRANT;
+  return kvsp_tokenizer_input(&r->tokenizer, data, len, flags);
+}
+
+static int visit_items(kvsp_reader *r, kvsp_item_callback callback,
+                       void *user) {
+  const kvsp_item *item;
+  int rc;
+  while ((void)(rc = kvsp_reader_next(r, &item)), rc == KVSP_OK) {
+    r->busy = true;
+    rc = callback(user, item);
+    r->busy = false;
+    if (rc != 0) return rc;
+  }
+  return rc == KVSP_NEED_INPUT ? KVSP_OK : rc;
+}
+
+int kvsp_reader_visit(kvsp_reader *r, const void *data, size_t len,
+                      unsigned flags, kvsp_item_callback callback, void *user) {
+  if (!r || !callback) return KVSP_ERR_ARG;
+  if (r->busy) return KVSP_ERR_REENTRANT;
+  if (data || flags) {
+    int rc = kvsp_reader_input(r, data, len, flags);
+    if (rc != KVSP_OK) return rc;
+  } else if (len) {
+    return KVSP_ERR_ARG;
+  }
+  return visit_items(r, callback, user);
+}
+
+int kvsp_reader_reserve(kvsp_reader *r, size_t want, void **data,
+                        size_t *capacity) {
+  if (!r) return KVSP_ERR_ARG;
+  if (r->busy) return KVSP_ERR_REENTRANT;
+  if (r->event && r->event->type != KVSP_EVENT_BLOB_BEGIN)
+    return KVSP_ERR_STATE;
+  if (reader_block_is_due(r)) return KVSP_ERR_STATE; /* its bytes would move */
+  return kvsp_tokenizer_reserve(&r->tokenizer, want, data, capacity);
+}
+
+int kvsp_reader_commit(kvsp_reader *r, size_t len, unsigned flags) {
+  if (!r) return KVSP_ERR_ARG;
+  if (r->busy) return KVSP_ERR_REENTRANT;
+  return kvsp_tokenizer_commit(&r->tokenizer, len, flags);
+}
+
+/* ---- asking ----------------------------------------------------------------- */
+
+const kvsp_error_info *kvsp_reader_error(const kvsp_reader *r) {
+  static const kvsp_error_info no_object = {KVSP_ERR_ARG, 0, 0,
+                                            "There is no reader."};
+  return r ? &r->error : &no_object;
+}
+
+uint64_t kvsp_reader_offset(const kvsp_reader *r) {
+  return r ? kvsp_tokenizer_offset(&r->tokenizer) : 0;
+}
+
+int kvsp_reader_set_limits(kvsp_reader *r, const kvsp_limits *limits) {
+  if (!r) return KVSP_ERR_ARG;
+  if (r->busy) return KVSP_ERR_REENTRANT;
+  return kvsp_tokenizer_set_limits(&r->tokenizer, limits);
+}
+
+int kvsp_reader_get_stats(const kvsp_reader *r, kvsp_reader_stats *stats,
+                          size_t struct_size) {
+  kvsp_reader_stats now = {0};
+  if (!r || !stats || struct_size > sizeof now) return KVSP_ERR_ARG;
+  now.bytes_fed = r->tokenizer.window.fed;
+  now.bytes_copied = r->tokenizer.window.copied;
+  now.bytes_examined = r->tokenizer.examined;
+  now.memory = r->memory.used;
+  now.memory_peak = r->memory.peak;
+  memcpy(stats, &now, struct_size);
+  return KVSP_OK;
+}
+
+int kvsp_frame_retain(const kvsp_frame *frame, kvsp_buf **out) {
+  kvsp_reader *r;
+  if (!out) return KVSP_ERR_ARG;
+  *out = NULL;
+  if (!frame || (!frame->data.data && frame->size)) return KVSP_ERR_ARG;
+  if (!frame->owner) return kvsp_buf_copy(out, frame->data, NULL);
+  r = (kvsp_reader *)(uintptr_t)frame->owner;
+  return kvsp_window_retain(&r->tokenizer.window, frame->data, out);
+}

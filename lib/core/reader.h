@@ -1,0 +1,126 @@
+/*
+ * reader.h - the inside of kvsp_reader, which turns the tokenizer's events into
+ * items.  Only the reader knows both bytes and fragments.  Its parts:
+ *
+ *   reader.c         makes it, feeds it, and asks the others in turn
+ *   reader_events.c  what each element means: documents, tags, tracks, blocks
+ *   reader_blocks.c  blocks into frames
+ *   reader_faults.c  what makes no sense: GAPs, or an error
+ *   reader_items.c   the items that are due, in their order
+ */
+#ifndef KVSP_CORE_READER_H
+#define KVSP_CORE_READER_H
+
+#include "block.h"
+#include "document.h"
+#include "tokenizer.h"
+
+/* What inner steps return besides codes for the caller. */
+enum {
+  READER_GO_ON = 1000, /* nothing to show yet */
+  READER_AGAIN /* show what is due, then come back with the same event */
+};
+
+/* The block whose frames come out one by one. */
+struct block_in_hand {
+  struct track *track;
+  struct block_header header;
+  struct block_laces laces;
+  const uint8_t *data; /* NULL with KVSP_READ_NO_DATA */
+  uint64_t offset;     /* of the block's payload in the stream */
+  uint64_t position;   /* in the block, of the next frame */
+  unsigned next;       /* in the lace */
+  unsigned count;      /* 0: no block in hand */
+  int64_t pts_ns;
+  int64_t duration_ns;
+  int64_t discard_padding_ns;
+  uint32_t flags; /* KVSP_FRAME_* */
+};
+
+struct kvsp_reader {
+  struct memory memory;
+  struct kvsp_tokenizer tokenizer;
+  uint32_t flags;
+  uint64_t track_types;
+  uint64_t *track_numbers;
+  size_t track_number_count;
+
+  struct document documents[2];
+  struct document *document;    /* the current one */
+  struct document *with_tracks; /* the last one before it that had tracks */
+  struct fragment_span before;  /* the last fragment that had a Cluster */
+  bool has_before;
+  uint64_t document_count;
+  bool document_open;
+
+  const kvsp_event *event; /* being handled; NULL: take the next */
+  struct block_in_hand block;
+  uint64_t frame_index; /* of the next frame in the fragment */
+  uint64_t passed_over; /* the offset of an element that is not needed */
+  bool end_is_skipped;  /* the next MASTER_END is that of a skipped element */
+  bool resyncing;       /* gap.to is not known yet */
+  bool landed;          /* the event in hand is the first after a resync */
+  bool segment_seen;    /* in this document */
+  bool at_end;          /* the tokenizer said KVSP_END */
+  bool busy;            /* inside visit's callback */
+
+  /* Items that are due, in this order. */
+  bool due_gap, due_fragment, due_fragment_end, due_tags;
+  bool showing_end; /* the item out is a FRAGMENT_END */
+
+  int failed; /* a fault that KVSP_READ_STRICT stopped at */
+  kvsp_error_info error;
+  kvsp_item item;
+  kvsp_frame frame;
+  kvsp_gap gap;
+};
+
+/* reader_events.c */
+
+/* The event in hand.  KVSP_OK; READER_AGAIN; KVSP_NEED_INPUT (the event stays
+ * in hand, as it does after errors); errors. */
+int kvsp_reader_handle_event(kvsp_reader *r);
+/* After FRAGMENT_END was shown. */
+void kvsp_reader_close_document(kvsp_reader *r);
+
+/* reader_blocks.c: parts of kvsp_reader_handle_event, with the same results. */
+
+int kvsp_reader_begin_simple_block(kvsp_reader *r);
+int kvsp_reader_simple_block_data(kvsp_reader *r);
+void kvsp_reader_end_simple_block(kvsp_reader *r);
+int kvsp_reader_begin_block_group(kvsp_reader *r);
+int kvsp_reader_block_group_data(kvsp_reader *r);
+
+/* reader_items.c */
+
+/* KVSP_OK with the next item that is due in r->item, or READER_GO_ON. */
+int kvsp_reader_show_due(kvsp_reader *r);
+
+/* Whether frames of the block in hand are still to come. */
+static inline bool reader_block_is_due(const kvsp_reader *r) {
+  return r->block.next < r->block.count;
+}
+
+/* reader_faults.c */
+
+/* Notes an error and returns its status. */
+int kvsp_reader_fail(kvsp_reader *r, int status, uint64_t offset, uint64_t id,
+                     const char *message);
+/* Begins a GAP: the fragment is damaged. */
+void kvsp_reader_set_gap(kvsp_reader *r, int status, uint64_t from, uint64_t id,
+                         const char *reason);
+/* The element of the event in hand is not needed: it is skipped, if it really
+ * is one. */
+int kvsp_reader_pass_over(kvsp_reader *r);
+/* The element of the event in hand cannot be used; those behind it can.
+ * KVSP_OK with a GAP due, or the error that ends the reading. */
+int kvsp_reader_element_fault(kvsp_reader *r, int status, const char *reason);
+int kvsp_reader_status_fault(kvsp_reader *r, int status);
+/* The tokenizer cannot go on by itself.  READER_GO_ON, or the error. */
+int kvsp_reader_tokenizer_fault(kvsp_reader *r, int status);
+/* Elements go on at offset after a reader_tokenizer_fault. */
+void kvsp_reader_end_resync(kvsp_reader *r, uint64_t offset);
+/* Asks for size bytes of the current element in a row. */
+int kvsp_reader_collect(kvsp_reader *r, uint64_t size);
+
+#endif

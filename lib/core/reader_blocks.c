@@ -1,0 +1,179 @@
+#include "reader.h"
+#include "times.h"
+
+static bool wants_track(const kvsp_reader *r, const kvsp_track *track) {
+  if (r->track_types &&
+      (track->type > 63 || !(r->track_types >> track->type & 1)))
+    return false;
+  if (r->track_number_count == 0) return true;
+  for (size_t i = 0; i < r->track_number_count; i++)
+    if (r->track_numbers[i] == track->number) return true;
+  return false;
+}
+
+static bool wants_block(const kvsp_reader *r, const struct block_in_hand *b) {
+  if (!wants_track(r, &b->track->shown)) return false;
+  return !(r->flags & KVSP_READ_KEY_FRAMES) || (b->flags & KVSP_FRAME_KEY);
+}
+
+static uint32_t simple_block_flags(const struct block_header *header) {
+  uint32_t flags = 0;
+  if (header->flags & BLOCK_KEY) flags |= KVSP_FRAME_KEY;
+  if (header->flags & BLOCK_INVISIBLE) flags |= KVSP_FRAME_INVISIBLE;
+  if (header->flags & BLOCK_DISCARDABLE) flags |= KVSP_FRAME_DISCARDABLE;
+  return flags;
+}
+
+/* Takes up a block's header: its track, its time.  KVSP_OK, or an error with
+ * the reason in *reason. */
+static int open_block(kvsp_reader *r, kvsp_view v, const char **reason) {
+  struct block_in_hand *b = &r->block;
+  int rc = kvsp_block_read_header(v, &b->header);
+  *reason = "The Block has no valid header.";
+  if (rc != KVSP_OK) return rc;
+  rc = kvsp_document_track(r->document, b->header.track_number,
+                           &r->tokenizer.limits, &b->track);
+  *reason = kvsp_status_text(rc);
+  if (rc != KVSP_OK) return rc;
+  *reason = "The Block's track is not among the fragment's Tracks.";
+  if (!b->track) return KVSP_ERR_BLOCK;
+  b->pts_ns = kvsp_document_block_time(r->document, b->header.timecode);
+  b->duration_ns = b->track->shown.default_duration_ns;
+  b->discard_padding_ns = 0;
+  b->flags = simple_block_flags(&b->header);
+  if (b->track->encrypted) b->flags |= KVSP_FRAME_ENCRYPTED;
+  r->tokenizer.examined += b->header.size;
+  return KVSP_OK;
+}
+
+/* The block's frames are due. */
+static void show_block(kvsp_reader *r, const uint8_t *data, uint64_t offset) {
+  struct block_in_hand *b = &r->block;
+  b->data = r->flags & KVSP_READ_NO_DATA ? NULL : data;
+  b->offset = offset;
+  b->position = b->laces.first;
+  b->next = 0;
+  b->count = b->header.lace_count;
+}
+
+static void pass_over_block(kvsp_reader *r) {
+  r->frame_index += r->block.header.lace_count;
+}
+
+/* A whole block, with its header taken up. */
+static int show_laces(kvsp_reader *r, kvsp_view v, uint64_t offset) {
+  struct block_in_hand *b = &r->block;
+  int rc = kvsp_block_read_laces(v, &b->header, &b->laces);
+  if (rc != KVSP_OK)
+    return kvsp_reader_element_fault(r, rc,
+                                     "The Block's lacing makes no sense.");
+  kvsp_track_note_time(b->track, b->pts_ns);
+  if (wants_block(r, b)) {
+    show_block(r, v.data, offset);
+  } else {
+    pass_over_block(r);
+  }
+  return KVSP_OK;
+}
+
+/* With KVSP_READ_NO_DATA: the first bytes of a SimpleBlock, and of a lace all
+ * of it, are enough. */
+static int peek_block(kvsp_reader *r) {
+  struct block_in_hand *b = &r->block;
+  const char *reason;
+  kvsp_view v;
+  int rc = kvsp_tokenizer_peek(&r->tokenizer, BLOCK_HEADER_MAX, &v);
+  if (rc == KVSP_NEED_INPUT) return rc;
+  if (rc != KVSP_OK) {
+    rc = kvsp_reader_tokenizer_fault(r, rc);
+    return rc == READER_GO_ON ? KVSP_OK : rc;
+  }
+  rc = open_block(r, v, &reason);
+  if (rc != KVSP_OK) return kvsp_reader_element_fault(r, rc, reason);
+  if (b->header.lacing != KVSP_LACING_NONE)
+    return kvsp_reader_collect(r, r->event->size);
+  kvsp_track_note_time(b->track, b->pts_ns);
+  if (wants_block(r, b)) {
+    b->laces.first = b->header.size;
+    b->laces.sizes[0] = (size_t)(r->event->size - b->header.size);
+    b->count = 1; /* shown at the block's end, when its last byte is there */
+    b->next = 1;
+  } else {
+    pass_over_block(r);
+  }
+  return kvsp_tokenizer_skip(&r->tokenizer);
+}
+
+/* What comes before the first block of a Cluster: the FRAGMENT, and a GAP
+ * where the Cluster's time is not known.  KVSP_OK when nothing is due. */
+static int prepare_for_block(kvsp_reader *r) {
+  struct document *d = r->document;
+  if (!d->announced) {
+    r->due_fragment = true;
+    return READER_AGAIN;
+  }
+  if (d->has_timestamp || d->told_missing) return KVSP_OK;
+  d->told_missing = true;
+  if (r->flags & KVSP_READ_STRICT) {
+    r->failed = KVSP_ERR_SCHEMA;
+    return kvsp_reader_fail(r, KVSP_ERR_SCHEMA, r->event->offset,
+                            KVSP_ID_CLUSTER, "The Cluster has no Timestamp.");
+  }
+  kvsp_reader_set_gap(r, KVSP_ERR_SCHEMA, r->event->offset, KVSP_ID_CLUSTER,
+                      "The Cluster has no Timestamp.");
+  r->gap.frames_lost = 0;
+  r->due_gap = true;
+  return READER_AGAIN;
+}
+
+int kvsp_reader_begin_simple_block(kvsp_reader *r) {
+  int rc = prepare_for_block(r);
+  if (rc != KVSP_OK) return rc;
+  r->block.count = 0;
+  if (r->event->size < 4)
+    return kvsp_reader_element_fault(r, KVSP_ERR_BLOCK,
+                                     "The Block has no valid header.");
+  if (r->flags & KVSP_READ_NO_DATA &&
+      r->event->size <= r->tokenizer.limits.max_frame)
+    return peek_block(r);
+  return kvsp_reader_collect(r, r->event->size);
+}
+
+int kvsp_reader_simple_block_data(kvsp_reader *r) {
+  const kvsp_event *e = r->event;
+  const char *reason;
+  int rc = open_block(r, e->data, &reason);
+  if (rc != KVSP_OK) return kvsp_reader_element_fault(r, rc, reason);
+  return show_laces(r, e->data, e->data_offset);
+}
+
+/* A payload that was stepped over is complete now. */
+void kvsp_reader_end_simple_block(kvsp_reader *r) {
+  if (r->block.count == 0) return;
+  show_block(r, NULL, r->event->offset + r->event->header_size);
+}
+
+int kvsp_reader_begin_block_group(kvsp_reader *r) {
+  int rc = prepare_for_block(r);
+  return rc == KVSP_OK ? kvsp_reader_collect(r, r->event->size) : rc;
+}
+
+int kvsp_reader_block_group_data(kvsp_reader *r) {
+  const kvsp_event *e = r->event;
+  struct block_in_hand *b = &r->block;
+  struct block_group group;
+  const char *reason;
+  int rc = kvsp_block_read_group(e->data, &group);
+  if (rc != KVSP_OK) return kvsp_reader_status_fault(r, rc);
+  if (!group.has_block) return KVSP_OK;
+  rc = open_block(r, group.block, &reason);
+  if (rc != KVSP_OK) return kvsp_reader_element_fault(r, rc, reason);
+  b->flags &= ~(uint32_t)(KVSP_FRAME_KEY | KVSP_FRAME_DISCARDABLE);
+  if (!group.has_reference) b->flags |= KVSP_FRAME_KEY;
+  if (group.has_duration && group.duration <= INT64_MAX)
+    b->duration_ns =
+        kvsp_time_scale((int64_t)(group.duration / b->header.lace_count),
+                        r->document->shown.timestamp_scale);
+  b->discard_padding_ns = group.discard_padding_ns;
+  return show_laces(r, group.block, e->data_offset + group.block_offset);
+}

@@ -1,0 +1,169 @@
+#include "reader.h"
+
+/* The fragment before is kept while its tracks are compared with those of
+ * fragments to come. */
+static void rotate_documents(kvsp_reader *r) {
+  struct document *last = r->document;
+  if (last->tracks.count) {
+    r->document = r->with_tracks;
+    r->with_tracks = last;
+  }
+  kvsp_document_reset(r->document);
+}
+
+/* The document that was open ends where the event in hand begins. */
+static int end_document(kvsp_reader *r) {
+  r->document->shown.size = r->event->offset - r->document->shown.offset;
+  r->due_fragment = !r->document->announced;
+  r->due_fragment_end = true;
+  return READER_AGAIN;
+}
+
+static int begin_document(kvsp_reader *r, uint32_t flags) {
+  if (r->document_open) return end_document(r);
+  rotate_documents(r);
+  kvsp_window_trim(&r->tokenizer.window);
+  r->document->shown.index = r->document_count++;
+  r->document->shown.offset = r->event->offset;
+  r->document->shown.flags = flags;
+  r->document_open = true;
+  r->segment_seen = false;
+  r->frame_index = 0;
+  return KVSP_OK;
+}
+
+/* A document whose EBML header is lost begins with its Segment, or, after
+ * damage, with what stands before the first Cluster of each. */
+static bool begins_lost_document(const kvsp_reader *r) {
+  uint64_t id = r->event->id;
+  if (!r->document_open) return true;
+  if (r->event->flags & KVSP_EVENT_IMPLIED) return false;
+  if (id == KVSP_ID_SEGMENT) return r->segment_seen;
+  if (!r->landed || !r->document->cluster_seen) return false;
+  return id == KVSP_ID_INFO || id == KVSP_ID_TRACKS || id == KVSP_ID_SEEK_HEAD;
+}
+
+void kvsp_reader_close_document(kvsp_reader *r) {
+  kvsp_fragment *f = &r->document->shown;
+  if (r->document->cluster_seen) {
+    r->before.start_ns = f->start_ns;
+    r->before.end_ns = kvsp_tracks_end_ns(&r->document->tracks);
+    if (r->before.end_ns == KVSP_TIME_NONE) r->before.end_ns = f->start_ns;
+    r->before.producer_time_ns = f->producer_time_ns;
+    r->has_before = true;
+  }
+  r->document_open = false;
+}
+
+/* Masters whose children matter; the others are stepped over. */
+static bool is_entered(uint64_t id) {
+  switch (id) {
+    case KVSP_ID_EBML:
+    case KVSP_ID_SEGMENT:
+    case KVSP_ID_INFO:
+    case KVSP_ID_TRACKS:
+    case KVSP_ID_TRACK_ENTRY:
+    case KVSP_ID_VIDEO:
+    case KVSP_ID_AUDIO:
+    case KVSP_ID_CONTENT_ENCODINGS:
+    case KVSP_ID_CONTENT_ENCODING:
+    case KVSP_ID_CLUSTER:
+    case KVSP_ID_TAGS:
+    case KVSP_ID_TAG:
+    case KVSP_ID_SIMPLE_TAG: return true;
+    default: return false;
+  }
+}
+
+static int begin_implied(kvsp_reader *r) {
+  if (r->event->id == KVSP_ID_CLUSTER) kvsp_document_imply_cluster(r->document);
+  return KVSP_OK;
+}
+
+static int on_master_begin(kvsp_reader *r) {
+  const kvsp_event *e = r->event;
+  int rc;
+  if (e->id == KVSP_ID_EBML) return begin_document(r, 0);
+  if (begins_lost_document(r)) {
+    rc = begin_document(r, KVSP_FRAGMENT_DAMAGED);
+    if (rc != KVSP_OK) return rc;
+  }
+  if (e->flags & KVSP_EVENT_IMPLIED) return begin_implied(r);
+  if (e->flags & KVSP_EVENT_MISPLACED) return kvsp_reader_pass_over(r);
+  if (e->id == KVSP_ID_BLOCK_GROUP) return kvsp_reader_begin_block_group(r);
+  if (!is_entered(e->id)) return kvsp_reader_pass_over(r);
+  if (e->id == KVSP_ID_SEGMENT) r->segment_seen = true;
+  rc = kvsp_document_begin_master(r->document, e->id, &r->tokenizer.limits);
+  return rc == KVSP_OK ? KVSP_OK : kvsp_reader_status_fault(r, rc);
+}
+
+static int on_master_end(kvsp_reader *r) {
+  const kvsp_event *e = r->event;
+  int rc;
+  if (r->end_is_skipped) {
+    r->end_is_skipped = false;
+    return KVSP_OK;
+  }
+  if (e->id == KVSP_ID_CLUSTER && !r->document->announced)
+    r->due_fragment = true;
+  if (e->id == KVSP_ID_TAGS && r->document->cluster_seen) r->due_tags = true;
+  rc = kvsp_document_end_master(r->document, e->id);
+  if (rc == KVSP_ERR_SCHEMA)
+    return kvsp_reader_element_fault(r, rc,
+                                     "The TrackEntry has no TrackNumber.");
+  return rc == KVSP_OK ? KVSP_OK : kvsp_reader_status_fault(r, rc);
+}
+
+static int on_value(kvsp_reader *r) {
+  const kvsp_event *e = r->event;
+  int rc;
+  if (e->flags & KVSP_EVENT_MISPLACED) return KVSP_OK;
+  rc = kvsp_document_value(r->document, e->id, e->data);
+  if (rc != KVSP_OK) return kvsp_reader_status_fault(r, rc);
+  if (e->id == KVSP_ID_TIMESTAMP && !r->document->announced)
+    r->due_fragment = true;
+  return KVSP_OK;
+}
+
+static int on_blob_begin(kvsp_reader *r) {
+  const kvsp_event *e = r->event;
+  if (e->flags & KVSP_EVENT_MISPLACED) return kvsp_reader_pass_over(r);
+  switch (e->id) {
+    case KVSP_ID_SIMPLE_BLOCK: return kvsp_reader_begin_simple_block(r);
+    case KVSP_ID_CODEC_PRIVATE:
+    case KVSP_ID_TAG_BINARY:
+      if (e->size > r->tokenizer.limits.max_value)
+        return kvsp_reader_status_fault(r, KVSP_ERR_LIMIT_VALUE);
+      return kvsp_reader_collect(r, e->size);
+    default: return kvsp_reader_pass_over(r);
+  }
+}
+
+static int on_blob_data(kvsp_reader *r) {
+  if (r->event->offset == r->passed_over) return KVSP_OK;
+  switch (r->event->id) {
+    case KVSP_ID_SIMPLE_BLOCK: return kvsp_reader_simple_block_data(r);
+    case KVSP_ID_BLOCK_GROUP: return kvsp_reader_block_group_data(r);
+    default: return on_value(r);
+  }
+}
+
+static int on_blob_end(kvsp_reader *r) {
+  const kvsp_event *e = r->event;
+  if (e->id == KVSP_ID_SIMPLE_BLOCK) kvsp_reader_end_simple_block(r);
+  /* An empty TagBinary is a value too, but shows no data. */
+  if (e->id == KVSP_ID_TAG_BINARY && e->size == 0) return on_value(r);
+  return KVSP_OK;
+}
+
+int kvsp_reader_handle_event(kvsp_reader *r) {
+  switch (r->event->type) {
+    case KVSP_EVENT_MASTER_BEGIN: return on_master_begin(r);
+    case KVSP_EVENT_MASTER_END: return on_master_end(r);
+    case KVSP_EVENT_VALUE: return on_value(r);
+    case KVSP_EVENT_BLOB_BEGIN: return on_blob_begin(r);
+    case KVSP_EVENT_BLOB_DATA: return on_blob_data(r);
+    case KVSP_EVENT_BLOB_END: return on_blob_end(r);
+    default: return KVSP_OK;
+  }
+}

@@ -1,0 +1,44 @@
+/*
+ * tags.h - what Tags elements hold: a list of SimpleTags, flat, in the order
+ * of the stream, put together from the tokenizer's events.  Knows nothing of
+ * what the names mean.
+ */
+#ifndef KVSP_CORE_TAGS_H
+#define KVSP_CORE_TAGS_H
+
+#include <kvsparse/reader.h>
+#include <stdbool.h>
+
+#include "arena.h"
+
+struct tag_list {
+  struct memory *memory;
+  const kvsp_tag **items;
+  size_t count;
+  size_t capacity;
+};
+
+/* SimpleTags that are open, one inside the other. */
+#define TAGS_DEPTH_MAX 16
+
+struct tag_builder {
+  kvsp_tag *open[TAGS_DEPTH_MAX];
+  size_t depth;
+};
+
+void kvsp_tag_list_init(struct tag_list *list, struct memory *memory);
+void kvsp_tag_list_clear(struct tag_list *list);
+
+/* A SimpleTag begins: it takes its place in the list now, so that those inside
+ * it follow it.  KVSP_OK, KVSP_ERR_LIMIT_DEPTH, errors of memory. */
+int kvsp_tags_begin(struct tag_list *list, struct tag_builder *builder,
+                    struct arena *arena);
+/* A value inside the innermost open SimpleTag; others are ignored. */
+int kvsp_tags_value(struct tag_builder *builder, struct arena *arena,
+                    uint64_t id, kvsp_view value);
+/* The innermost SimpleTag ends; returns it, NULL when none was open. */
+const kvsp_tag *kvsp_tags_end(struct tag_builder *builder);
+/* Open SimpleTags were cut: they leave the list, with those inside them. */
+void kvsp_tags_abort(struct tag_list *list, struct tag_builder *builder);
+
+#endif

@@ -1,0 +1,97 @@
+/*
+ * tokenizer.h - the inside of kvsp_tokenizer, for the reader, which has one.
+ * Knows EBML and the table of elements; the only place that deals with bytes
+ * that are not there yet.  Knows nothing of KVS.
+ */
+#ifndef KVSP_CORE_TOKENIZER_H
+#define KVSP_CORE_TOKENIZER_H
+
+#include <kvsparse/tokenizer.h>
+
+#include "resync.h"
+
+/* An open master element. */
+struct level {
+  uint64_t id;
+  const kvsp_element_info *info;
+  uint64_t offset;
+  uint64_t size;
+  uint64_t bound; /* where it or the nearest ancestor of known size ends;
+                     KVSP_SIZE_UNKNOWN when there is none */
+  uint32_t header_size;
+};
+
+/* The header of the next element, as far as it was read. */
+struct element_header {
+  unsigned id_size;   /* 0: not yet known */
+  unsigned size_size; /* 0: not yet known */
+  bool complete;      /* id, size and info are set */
+  uint64_t id;
+  uint64_t size;
+  const kvsp_element_info *info;
+};
+
+enum tokenizer_state {
+  TOKENIZER_ELEMENT, /* at the start of an element, or the end of its parent */
+  TOKENIZER_VALUE,   /* at a value's payload */
+  TOKENIZER_BLOB,    /* somewhere in a blob's payload */
+  TOKENIZER_HELD,    /* looking into what is held, see search_held */
+  TOKENIZER_SEARCH,  /* in the payload of an element that may be none */
+  TOKENIZER_RESYNC,  /* looking for a place where elements go on */
+  TOKENIZER_LAND,    /* such a place was found: masters end and begin */
+  TOKENIZER_FAILED,
+  TOKENIZER_ENDED
+};
+
+struct kvsp_tokenizer {
+  struct memory own_memory; /* when it is no part of a reader */
+  struct memory *memory;
+  kvsp_limits limits;
+  struct window window;
+  enum tokenizer_state state;
+  struct element_header header;
+  struct level *levels;
+  size_t depth; /* open masters */
+  size_t level_capacity;
+  size_t close_to;  /* masters beyond this end before anything else */
+  size_t delivered; /* bytes of the window that the last event showed */
+  uint64_t blob_left;
+  uint64_t blob_wanted; /* of them in a row, before the next BLOB_DATA */
+  bool blob_is_master;  /* collected or skipped: ends with MASTER_END */
+  bool blob_skipped;
+  bool in_document;     /* an EBML header was seen */
+  bool cut;             /* after a resync: the end may come anywhere */
+  unsigned max_id_size; /* of this document: EBMLMaxIDLength */
+  struct resync resync;
+  struct resync_rules rules;
+  int found;         /* RESYNC_*: what stands where the window is */
+  uint64_t suspect;  /* the element that the last resync went back into */
+  uint64_t searched; /* up to here nothing was found in what was held */
+  unsigned doubtful; /* elements held, none of which is convincing */
+  uint64_t landed;   /* where the last resync ended */
+  bool recovers;     /* keeps the last element that nothing has confirmed yet,
+                        to look into it when nonsense follows it */
+  uint64_t examined;
+  kvsp_event event;
+  kvsp_error_info error;
+};
+
+/* A tokenizer inside another object, with that object's memory. */
+void kvsp_tokenizer_init(kvsp_tokenizer *t, struct memory *memory,
+                         const kvsp_limits *limits);
+void kvsp_tokenizer_clear(kvsp_tokenizer *t);
+
+/* After BLOB_BEGIN: the first n bytes of the payload (all, if it is shorter)
+ * without taking them.  KVSP_OK, KVSP_NEED_INPUT, KVSP_ERR_TRUNCATED and the
+ * errors of memory. */
+int kvsp_tokenizer_peek(kvsp_tokenizer *t, size_t n, kvsp_view *v);
+
+/* As kvsp_tokenizer_skip, but finds out whether what is skipped is really one
+ * element: when its payload has places where elements go on, KVSP_ERR_SCHEMA
+ * comes, and kvsp_tokenizer_resync goes on at the first of them. */
+int kvsp_tokenizer_search(kvsp_tokenizer *t);
+
+/* Where the element of the last event ends; KVSP_SIZE_UNKNOWN if untold. */
+uint64_t kvsp_tokenizer_element_end(const kvsp_tokenizer *t);
+
+#endif

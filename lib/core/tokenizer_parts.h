@@ -1,0 +1,52 @@
+/*
+ * tokenizer_parts.h - what the two halves of the tokenizer share: tokenizer.c,
+ * which reads elements, and tokenizer_recovery.c, which goes on where they
+ * made no sense.
+ */
+#ifndef KVSP_CORE_TOKENIZER_PARTS_H
+#define KVSP_CORE_TOKENIZER_PARTS_H
+
+#include <string.h>
+
+#include "tokenizer.h"
+
+/* What a step returns when it made no event but can go on. */
+enum { TOKENIZER_GO_ON = 1000 };
+
+/* tokenizer.c */
+
+void kvsp_tokenizer_set_error(kvsp_tokenizer *t, int status, uint64_t offset,
+                              uint64_t id, const char *message);
+/* The stream ends inside the element of the last event: notes it, returns
+ * KVSP_ERR_TRUNCATED. */
+int kvsp_tokenizer_truncated(kvsp_tokenizer *t);
+/* What the last event showed is used now. */
+void kvsp_tokenizer_take_delivered(kvsp_tokenizer *t);
+/* Where the innermost open master of known size ends, or KVSP_SIZE_UNKNOWN. */
+uint64_t kvsp_tokenizer_bound(const kvsp_tokenizer *t);
+/* Opens a master that begins at the window's offset; depth is the caller's to
+ * raise. */
+int kvsp_tokenizer_push_level(kvsp_tokenizer *t, uint64_t id, uint64_t size,
+                              unsigned header_size);
+/* Closes the innermost master: an event. */
+int kvsp_tokenizer_master_end(kvsp_tokenizer *t);
+/* Whether the last event was about a blob, whose payload is not over. */
+bool kvsp_tokenizer_in_blob(const kvsp_tokenizer *t);
+
+/* tokenizer_recovery.c */
+
+/* An element that makes sense confirms the one before it, which is kept up to
+ * here, and is itself in doubt until the next. */
+void kvsp_tokenizer_hold_element(kvsp_tokenizer *t);
+/* The same for a block that was too short to be judged by its header. */
+void kvsp_tokenizer_hold_block(kvsp_tokenizer *t);
+/* Whether a Cluster of unknown size ends here because of a block that reaches
+ * over the head of another document: to be found out by step_held. */
+bool kvsp_tokenizer_must_search_held(const kvsp_tokenizer *t, size_t depth);
+void kvsp_tokenizer_search_held(kvsp_tokenizer *t);
+int kvsp_tokenizer_step_held(kvsp_tokenizer *t);
+int kvsp_tokenizer_step_search(kvsp_tokenizer *t);
+int kvsp_tokenizer_step_resync(kvsp_tokenizer *t);
+int kvsp_tokenizer_step_land(kvsp_tokenizer *t);
+
+#endif

@@ -1,0 +1,251 @@
+#include "tokenizer_parts.h"
+
+/* Elements that may be held one after the other without being convincing. */
+#define DOUBTFUL_MAX 16
+
+/* ---- what is in doubt ---------------------------------------------------------- */
+
+static bool is_block(uint64_t id) {
+  return id == KVSP_ID_SIMPLE_BLOCK || id == KVSP_ID_BLOCK_GROUP;
+}
+
+/* Whether the element could hardly look like this by chance.  An ID of one
+ * byte proves nothing; Blocks are judged by what they begin with. */
+static bool is_convincing(kvsp_tokenizer *t, uint64_t offset,
+                          const kvsp_element_info *info, unsigned flags) {
+  if (!info || flags & KVSP_EVENT_MISPLACED) return false;
+  if (info->flags & KVSP_ELEMENT_GLOBAL) return false;
+  if (!is_block(info->id)) return info->id > 0xFF;
+  return kvsp_resync_is_cluster_child(&t->window, offset, &t->rules) == 1;
+}
+
+/* An element that makes sense confirms the one before it, which is kept up to
+ * here, and is itself in doubt until the next. */
+void kvsp_tokenizer_hold_element(kvsp_tokenizer *t) {
+  if (!t->recovers) return;
+  t->doubtful++;
+  if (is_convincing(t, t->window.offset, t->header.info, t->event.flags))
+    kvsp_window_release(&t->window);
+  if (t->window.hold == WINDOW_NO_HOLD) t->doubtful = 0;
+  kvsp_window_hold(&t->window);
+}
+
+/* The same for a block that was too short to be judged by its header. */
+void kvsp_tokenizer_hold_block(kvsp_tokenizer *t) {
+  uint64_t offset = t->event.offset;
+  if (!t->recovers || t->window.hold >= offset || !is_block(t->event.id))
+    return;
+  if (!is_convincing(t, offset, t->event.info, t->event.flags)) return;
+  t->window.hold = offset;
+  t->doubtful = 0;
+}
+
+/* A Cluster of unknown size ends where an element of the Segment begins; a
+ * block that ends just there may be one that was cut, and whose size reaches
+ * over the head of the next document.  And what is held must not grow without
+ * end while nothing convincing comes. */
+bool kvsp_tokenizer_must_search_held(const kvsp_tokenizer *t, size_t depth) {
+  uint64_t here = t->window.offset;
+  if (!t->recovers || t->window.hold >= here || t->searched == here)
+    return false;
+  return depth < t->depth || t->doubtful >= DOUBTFUL_MAX ||
+         here - t->window.hold > t->limits.max_frame;
+}
+
+/* The header of the element here is known already, and stays so. */
+void kvsp_tokenizer_search_held(kvsp_tokenizer *t) {
+  uint64_t here = t->window.offset;
+  t->suspect = t->window.hold;
+  t->searched = here;
+  t->rules.at_start = false;
+  kvsp_resync_begin(&t->resync, &t->window, t->suspect + 1, here);
+  t->resync.strong_only = true;
+  t->state = TOKENIZER_HELD;
+}
+
+/* ---- the steps ------------------------------------------------------------------ */
+
+/* Elements inside what was taken for one: they are what comes next. */
+static int swallowed(kvsp_tokenizer *t, int found, uint64_t offset,
+                     uint64_t id) {
+  t->found = found;
+  kvsp_tokenizer_set_error(t, KVSP_ERR_SCHEMA, offset, id,
+                           "The element's size reaches over other elements.");
+  t->state = TOKENIZER_FAILED;
+  return KVSP_ERR_SCHEMA;
+}
+
+int kvsp_tokenizer_step_held(kvsp_tokenizer *t) {
+  int rc = kvsp_resync_scan(&t->resync, &t->window, &t->rules);
+  if (rc > RESYNC_END || rc < RESYNC_EBML) return rc;
+  if (rc < RESYNC_UNTIL) return swallowed(t, rc, t->suspect, 0);
+  t->window.hold = t->searched;
+  t->doubtful = 0;
+  t->state = TOKENIZER_ELEMENT;
+  return TOKENIZER_GO_ON;
+}
+
+int kvsp_tokenizer_step_search(kvsp_tokenizer *t) {
+  int rc = kvsp_resync_scan(&t->resync, &t->window, &t->rules);
+  switch (rc) {
+    case RESYNC_UNTIL:
+      t->blob_left = 0;
+      t->state = TOKENIZER_BLOB;
+      return TOKENIZER_GO_ON;
+    case RESYNC_END: return kvsp_tokenizer_truncated(t);
+    case RESYNC_EBML:
+    case RESYNC_SEGMENT_CHILD:
+    case RESYNC_CLUSTER_CHILD:
+      return swallowed(t, rc, t->event.offset, t->event.id);
+    default: return rc;
+  }
+}
+
+int kvsp_tokenizer_step_resync(kvsp_tokenizer *t) {
+  int rc = kvsp_resync_scan(&t->resync, &t->window, &t->rules);
+  if (rc == RESYNC_END) {
+    t->cut = true;
+  } else if (rc == RESYNC_UNTIL) {
+    t->close_to = t->depth;
+  } else if (rc < RESYNC_EBML) {
+    return rc;
+  } else {
+    t->found = rc;
+    t->state = TOKENIZER_LAND;
+    return TOKENIZER_GO_ON;
+  }
+  t->state = TOKENIZER_ELEMENT;
+  return TOKENIZER_GO_ON;
+}
+
+/* How many of the open masters hold what was found. */
+static size_t depth_to_keep(kvsp_tokenizer *t) {
+  uint64_t here = t->window.offset;
+  uint8_t first = 0;
+  if (t->found == RESYNC_EBML || t->depth == 0 ||
+      t->levels[0].id != KVSP_ID_SEGMENT)
+    return 0;
+  if (t->found != RESYNC_CLUSTER_CHILD || t->depth == 1 ||
+      t->levels[1].id != KVSP_ID_CLUSTER)
+    return 1;
+  /* A Timestamp begins another Cluster, whose header is lost. */
+  (void)kvsp_window_peek(&t->window, here, &first, 1);
+  return first == KVSP_ID_TIMESTAMP && t->levels[1].offset != here ? 1 : 2;
+}
+
+/* A master whose header was lost, but whose children are here. */
+static int imply_master(kvsp_tokenizer *t) {
+  uint64_t id = t->depth == 0 ? KVSP_ID_SEGMENT : KVSP_ID_CLUSTER;
+  int rc = kvsp_tokenizer_push_level(t, id, KVSP_SIZE_UNKNOWN, 0);
+  if (rc != KVSP_OK) return rc;
+  t->in_document = true;
+  memset(&t->event, 0, sizeof t->event);
+  t->event.type = KVSP_EVENT_MASTER_BEGIN;
+  t->event.flags = KVSP_EVENT_IMPLIED;
+  t->event.id = id;
+  t->event.depth = (uint32_t)t->depth;
+  t->event.offset = t->event.data_offset = t->window.offset;
+  t->event.size = KVSP_SIZE_UNKNOWN;
+  t->event.info = t->levels[t->depth].info;
+  t->depth++;
+  t->close_to = t->depth;
+  return KVSP_OK;
+}
+
+/* The sizes of the masters around may be what was wrong: what was found here
+ * counts more. */
+static void forget_bounds(kvsp_tokenizer *t) {
+  for (size_t i = 0; i < t->depth; i++) {
+    t->levels[i].size = KVSP_SIZE_UNKNOWN;
+    t->levels[i].bound = KVSP_SIZE_UNKNOWN;
+  }
+}
+
+static bool reaches_past_bound(kvsp_tokenizer *t) {
+  uint64_t bound = kvsp_tokenizer_bound(t);
+  uint8_t bytes[16];
+  uint64_t id, size;
+  kvsp_view v = {bytes, kvsp_window_peek(&t->window, t->window.offset, bytes,
+                                         sizeof bytes)};
+  int id_size = kvsp_ebml_read_id(v, &id);
+  if (bound == KVSP_SIZE_UNKNOWN || id_size <= 0) return false;
+  if (bound <= t->window.offset) return true;
+  v.data += id_size;
+  v.len -= (size_t)id_size;
+  if (kvsp_ebml_read_size(v, &size) <= 0) return false;
+  return size != KVSP_SIZE_UNKNOWN && size > bound - t->window.offset;
+}
+
+int kvsp_tokenizer_step_land(kvsp_tokenizer *t) {
+  size_t wanted = (size_t)(t->found - RESYNC_EBML);
+  size_t kept = depth_to_keep(t);
+  if (t->depth > kept) return kvsp_tokenizer_master_end(t);
+  if (t->depth < wanted) return imply_master(t);
+  if (reaches_past_bound(t)) forget_bounds(t);
+  t->close_to = t->depth;
+  t->landed = t->window.offset;
+  t->found = 0;
+  t->state = TOKENIZER_ELEMENT;
+  return TOKENIZER_GO_ON;
+}
+
+/* ---- what the caller asks for ------------------------------------------------------ */
+
+int kvsp_tokenizer_search(kvsp_tokenizer *t) {
+  uint64_t from = t->window.hold;
+  uint64_t here = t->window.offset + t->delivered;
+  int rc = kvsp_tokenizer_skip(t);
+  if (rc != KVSP_OK || !t->recovers) return rc;
+  kvsp_tokenizer_take_delivered(t);
+  t->suspect = from < here ? from : here;
+  t->rules.at_start = false;
+  kvsp_resync_begin(&t->resync, &t->window, from < here ? from + 1 : here,
+                    here + t->blob_left);
+  t->state = TOKENIZER_SEARCH;
+  return KVSP_OK;
+}
+
+/* Where the elements go on if no EBML header comes before: behind the element
+ * that is beyond a limit, else behind the parent of what made no sense. */
+static uint64_t resync_bound(const kvsp_tokenizer *t) {
+  const struct element_header *h = &t->header;
+  bool is_limit = t->error.status <= KVSP_ERR_LIMIT_DEPTH;
+  if (is_limit && kvsp_tokenizer_in_blob(t))
+    return t->window.offset + t->blob_left;
+  if (is_limit && t->state == TOKENIZER_VALUE)
+    return t->window.offset + t->event.size;
+  if (is_limit && h->complete && h->size != KVSP_SIZE_UNKNOWN)
+    return t->window.offset + h->id_size + h->size_size + h->size;
+  return kvsp_tokenizer_bound(t);
+}
+
+/* From where on: the element before the fault may have swallowed others. */
+static uint64_t resync_from(kvsp_tokenizer *t) {
+  uint64_t from = t->window.offset;
+  t->suspect = from;
+  if (t->recovers && t->window.hold < from) {
+    t->suspect = t->window.hold;
+    from = t->suspect + 1;
+  }
+  return from == t->landed ? from + 1 : from;
+}
+
+int kvsp_tokenizer_resync(kvsp_tokenizer *t) {
+  uint64_t until, from;
+  if (!t) return KVSP_ERR_ARG;
+  if (t->error.status == KVSP_OK || kvsp_status_is_fatal(t->error.status))
+    return KVSP_ERR_STATE;
+  kvsp_tokenizer_take_delivered(t);
+  if (t->state == TOKENIZER_FAILED) kvsp_tokenizer_hold_block(t);
+  until = resync_bound(t);
+  kvsp_tokenizer_set_error(t, KVSP_OK, 0, 0, kvsp_status_text(KVSP_OK));
+  memset(&t->header, 0, sizeof t->header);
+  t->state = TOKENIZER_LAND;
+  if (t->found) return KVSP_OK;
+  from = resync_from(t);
+  t->rules.at_start = !t->in_document;
+  kvsp_resync_begin(&t->resync, &t->window, from, until);
+  t->resync.until_is_end = until == kvsp_tokenizer_bound(t);
+  t->state = TOKENIZER_RESYNC;
+  return KVSP_OK;
+}

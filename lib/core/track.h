@@ -1,0 +1,53 @@
+/*
+ * track.h - what a TrackEntry holds, put together from the tokenizer's
+ * events, and when two fragments have the same tracks.
+ */
+#ifndef KVSP_CORE_TRACK_H
+#define KVSP_CORE_TRACK_H
+
+#include <kvsparse/reader.h>
+#include <stdbool.h>
+
+#include "arena.h"
+
+struct track {
+  kvsp_track shown; /* first, so that the one is found from the other */
+  bool encrypted;
+  /* Of the blocks seen in this fragment, for the mean distance of frames. */
+  int64_t first_ns, last_ns;
+  uint64_t block_count;
+};
+
+struct track_list {
+  struct memory *memory;
+  const kvsp_track **items;
+  size_t count;
+  size_t capacity;
+};
+
+void kvsp_track_list_init(struct track_list *list, struct memory *memory);
+void kvsp_track_list_clear(struct track_list *list);
+
+/* A new track with Matroska's defaults. */
+int kvsp_track_new(struct arena *arena, struct track **out);
+/* A child of TrackEntry, Video, Audio or ContentEncoding; others are ignored.
+ * KVSP_OK, KVSP_ERR_SCHEMA, errors of memory. */
+int kvsp_track_value(struct track *track, struct arena *arena, uint64_t id,
+                     kvsp_view value);
+/* A Video or Audio element begins: what it does not say has a default. */
+void kvsp_track_begin_audio(struct track *track);
+/* At the end of the TrackEntry.  KVSP_OK; KVSP_ERR_SCHEMA for one without a
+ * number; errors of memory. */
+int kvsp_track_add(struct track_list *list, struct track *track);
+/* NULL when no track has that number. */
+struct track *kvsp_track_find(const struct track_list *list, uint64_t number);
+/* Same numbers, types, codecs, codec private data, picture sizes, sample rates
+ * and channels. */
+bool kvsp_tracks_equal(const struct track_list *a, const struct track_list *b);
+
+/* Notes the time of a block. */
+void kvsp_track_note_time(struct track *track, int64_t pts_ns);
+/* When the last frame of all tracks ends; KVSP_TIME_NONE without any. */
+int64_t kvsp_tracks_end_ns(const struct track_list *list);
+
+#endif

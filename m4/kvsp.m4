@@ -1,0 +1,120 @@
+# kvsp.m4 - the project's own configure macros.
+
+# KVSP_APPEND_CFLAGS(VARIABLE, FLAG...)
+# -------------------------------------
+# Adds each flag that the C compiler takes without a word to VARIABLE.
+AC_DEFUN([KVSP_APPEND_CFLAGS],
+[for kvsp_flag in $2; do
+  AC_MSG_CHECKING([whether $CC takes $kvsp_flag])
+  kvsp_saved_CFLAGS=$CFLAGS
+  CFLAGS="$CFLAGS $kvsp_flag -Werror"
+  AC_COMPILE_IFELSE([AC_LANG_SOURCE([[extern int kvsp; int kvsp = 1;]])],
+    [AC_MSG_RESULT([yes])
+     $1="$$1 $kvsp_flag"],
+    [AC_MSG_RESULT([no])])
+  CFLAGS=$kvsp_saved_CFLAGS
+done
+])
+
+# KVSP_APPEND_LDFLAGS(VARIABLE, FLAG...)
+# --------------------------------------
+# Adds each flag that the linker takes without a word to VARIABLE.
+AC_DEFUN([KVSP_APPEND_LDFLAGS],
+[for kvsp_flag in $2; do
+  AC_MSG_CHECKING([whether the linker takes $kvsp_flag])
+  kvsp_saved_LDFLAGS=$LDFLAGS
+  LDFLAGS="$LDFLAGS $kvsp_flag -Wl,--fatal-warnings"
+  AC_LINK_IFELSE([AC_LANG_PROGRAM([], [])],
+    [AC_MSG_RESULT([yes])
+     $1="$$1 $kvsp_flag"],
+    [AC_MSG_RESULT([no])])
+  LDFLAGS=$kvsp_saved_LDFLAGS
+done
+])
+
+# KVSP_FORTIFY(VARIABLE)
+# ----------------------
+# Adds -D_FORTIFY_SOURCE=2 to VARIABLE, unless the compiler sets it by itself
+# or does not optimise, where it would only warn.
+AC_DEFUN([KVSP_FORTIFY],
+[AC_MSG_CHECKING([whether to define _FORTIFY_SOURCE])
+AC_COMPILE_IFELSE([AC_LANG_SOURCE([[
+#if !defined(__OPTIMIZE__) || defined(_FORTIFY_SOURCE)
+#error "no"
+#endif
+int kvsp;
+]])],
+  [AC_MSG_RESULT([yes])
+   $1="$$1 -D_FORTIFY_SOURCE=2"],
+  [AC_MSG_RESULT([no])])
+])
+
+# KVSP_VERSION_SCRIPT
+# -------------------
+# HAVE_VERSION_SCRIPT: the linker hides what a map file does not name.
+AC_DEFUN([KVSP_VERSION_SCRIPT],
+[AC_MSG_CHECKING([whether the linker takes a version script])
+kvsp_version_script=no
+kvsp_saved_LDFLAGS=$LDFLAGS
+LDFLAGS="$LDFLAGS -shared -fPIC -Wl,--version-script=conftest.map"
+echo 'KVSP_1 { global: kvsp_test; local: *; };' >conftest.map
+AC_LINK_IFELSE([AC_LANG_SOURCE([[int kvsp_test(void);
+int kvsp_test(void) { return 0; }]])],
+  [kvsp_version_script=yes])
+LDFLAGS=$kvsp_saved_LDFLAGS
+rm -f conftest.map
+AC_MSG_RESULT([$kvsp_version_script])
+AM_CONDITIONAL([HAVE_VERSION_SCRIPT], [test "$kvsp_version_script" = yes])
+])
+
+# KVSP_WITH(NAME, WHAT FOR)
+# -------------------------
+# --with-NAME=auto|yes|no into $with_NAME.
+AC_DEFUN([KVSP_WITH],
+[AC_ARG_WITH([$1],
+  [AS_HELP_STRING([--with-$1@<:@=auto|yes|no@:>@], [$2 @<:@auto@:>@])],
+  [AS_CASE([$withval], [auto|yes|no], [],
+    [AC_MSG_ERROR([--with-$1 takes auto, yes or no, not "$withval"])])],
+  [with_$1=auto])
+])
+
+# KVSP_PKG(NAME, PREFIX, MODULES, DEBIAN PACKAGES)
+# ------------------------------------------------
+# Looks for MODULES with pkg-config unless $with_NAME is no; sets have_NAME,
+# PREFIX_CFLAGS, PREFIX_LIBS, the conditional HAVE_PREFIX.
+AC_DEFUN([KVSP_PKG],
+[have_$1=no
+AS_IF([test "x$with_$1" != xno],
+  [PKG_CHECK_MODULES([$2], [$3], [have_$1=yes], [have_$1=no])])
+AS_IF([test "x$with_$1:$have_$1" = xyes:no],
+  [AC_MSG_ERROR([--with-$1 was given, but pkg-config does not find:
+  $3
+On Debian and Ubuntu: apt-get install $4])])
+AS_IF([test "x$have_$1" = xyes],
+  [AC_DEFINE([HAVE_$2], [1], [Define to 1 when built with $1.])])
+AM_CONDITIONAL([HAVE_$2], [test "x$have_$1" = xyes])
+])
+
+# KVSP_CXX17
+# ----------
+# have_cxx17, CXX17_FLAG: a C++17 compiler that works; none is fine.
+AC_DEFUN([KVSP_CXX17],
+[AC_LANG_PUSH([C++])
+have_cxx17=no
+CXX17_FLAG=
+AC_MSG_CHECKING([for a C++17 compiler])
+kvsp_saved_CXXFLAGS=$CXXFLAGS
+for kvsp_flag in '' -std=c++17; do
+  CXXFLAGS="$kvsp_saved_CXXFLAGS $kvsp_flag"
+  AC_COMPILE_IFELSE([AC_LANG_SOURCE([[
+#include <string_view>
+#if __cplusplus < 201703L
+#error "too old"
+#endif
+]])], [have_cxx17=yes; CXX17_FLAG=$kvsp_flag; break])
+done
+CXXFLAGS=$kvsp_saved_CXXFLAGS
+AC_MSG_RESULT([$have_cxx17])
+AC_SUBST([CXX17_FLAG])
+AC_LANG_POP([C++])
+])

@@ -1,0 +1,249 @@
+/*
+ * test_corpus.c - the reader on real streams, which are no part of the
+ * project: KVSPARSE_CORPUS is the folder that has them.  Without it there is
+ * nothing to do, and the exit code is 77.
+ */
+#define _DEFAULT_SOURCE /* scandir, alphasort */
+
+#include <check.h>
+#include <dirent.h>
+#include <kvsparse/reader.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/recorder.h"
+
+#define SKIPPED 77
+/* Files up to here are fed byte by byte too. */
+#define SMALL 100000
+
+static const char *corpus;
+
+/* Those whose name begins with kvs- have numbers to compare with. */
+static const char *const folders[] = {
+    "kvs-getmedia", "kvs-picgen",  "kvs-producer-input", "mkv-valid",
+    "webm-valid",   "muxgen",      "ebml-conformance",   "invalid",
+    "fuzz",         "not-matroska"};
+#define FOLDERS (int)(sizeof folders / sizeof *folders)
+
+static void path_of(char *out, size_t capacity, const char *root,
+                    const char *folder, const char *name, const char *suffix) {
+  int len = snprintf(out, capacity, "%s/%s%s/%s%s", corpus, root, folder, name,
+                     suffix);
+  ck_assert_msg(len > 0 && (size_t)len < capacity, "a path is too long");
+}
+
+/* 0 when there is no such file. */
+static int load(struct bytes *b, const char *path) {
+  static uint8_t piece[65536];
+  FILE *file = fopen(path, "rb");
+  size_t n;
+  if (file == NULL) return 0;
+  for (n = fread(piece, 1, sizeof piece, file); n > 0;
+       n = fread(piece, 1, sizeof piece, file))
+    bytes_append(b, piece, n);
+  ck_assert_msg(!ferror(file), "%s cannot be read", path);
+  fclose(file);
+  return 1;
+}
+
+static int is_visible(const struct dirent *entry) {
+  return entry->d_name[0] != '.';
+}
+
+typedef void (*file_check)(const char *folder, const char *name,
+                           const struct bytes *b);
+
+/* Each file of the folder, in order; fails when there is none. */
+static void for_each_file(const char *folder, file_check check) {
+  char path[1024];
+  struct dirent **entries = NULL;
+  int count;
+  path_of(path, sizeof path, "", folder, "", "");
+  count = scandir(path, &entries, is_visible, alphasort);
+  ck_assert_msg(count > 0, "%s has no files", path);
+  for (int i = 0; i < count; i++) {
+    struct bytes b = {0};
+    path_of(path, sizeof path, "", folder, entries[i]->d_name, "");
+    ck_assert_msg(load(&b, path), "%s cannot be opened", path);
+    check(folder, entries[i]->d_name, &b);
+    bytes_free(&b);
+    free(entries[i]);
+  }
+  free(entries);
+}
+
+/* ---- the same items however a file is cut ------------------------------ */
+
+static void check_chunks(const char *folder, const char *name,
+                         const struct bytes *b) {
+  static const size_t chunks[] = {4096, 7, 1};
+  struct recorder whole = {0};
+  int rc = record_stream(NULL, FEED_PULL, b->data, b->len, 0, &whole);
+  ck_assert_msg(rc == KVSP_END, "%s/%s: %s", folder, name,
+                kvsp_status_name(rc));
+  for (size_t i = 0; i < 3; i++) {
+    enum feed_way way = (enum feed_way)((i + b->len) % FEED_WAYS);
+    struct recorder cut = {0};
+    if (chunks[i] == 1 && b->len >= SMALL) continue;
+    record_stream(NULL, way, b->data, b->len, chunks[i], &cut);
+    ck_assert_msg(texts_equal(recorder_text(&whole), recorder_text(&cut), name),
+                  "%s/%s: way %d, chunks of %zu", folder, name, (int)way,
+                  chunks[i]);
+    recorder_clear(&cut);
+  }
+  recorder_clear(&whole);
+}
+
+/* _i is the folder. */
+START_TEST(same_items_however_cut) {
+  for_each_file(folders[_i], check_chunks);
+}
+END_TEST
+
+/* ---- strict ------------------------------------------------------------ */
+
+static int is_sound(const char *folder) {
+  return strcmp(folder, "invalid") != 0 && strcmp(folder, "fuzz") != 0 &&
+         strcmp(folder, "not-matroska") != 0;
+}
+
+/* How long the text of the first so many items is. */
+static size_t text_of_items(const char *text, size_t items) {
+  size_t len = 0;
+  for (; items > 0; items--) len += strcspn(text + len, "\n") + 1;
+  return len;
+}
+
+/* The items of the strict reader are those of the other up to the first
+ * fault.  The other may see a fault earlier, as it looks back into elements
+ * that turn out to be none; but not where there is no fault at all. */
+static void check_strict(const char *folder, const char *name,
+                         const struct bytes *b) {
+  kvsp_reader_config config = {.struct_size = sizeof config};
+  struct recorder recovered = {0}, strict = {0};
+  size_t items;
+  int rc;
+  config.flags = KVSP_READ_STRICT;
+  record_stream(NULL, FEED_PULL, b->data, b->len, 0, &recovered);
+  rc = record_stream(&config, FEED_PULL, b->data, b->len, 4096, &strict);
+  items = strcspn(recorder_order(&recovered), "g");
+  ck_assert_msg(rc == KVSP_END || (rc < 0 && rc > KVSP_ERR_NOMEM), "%s/%s: %s",
+                folder, name, kvsp_status_name(rc));
+  if (rc == KVSP_END && is_sound(folder))
+    ck_assert_msg(
+        texts_equal(recorder_text(&strict), recorder_text(&recovered), name),
+        "%s/%s: strict finds no fault", folder, name);
+  if (rc != KVSP_END)
+    ck_assert_msg(recovered.order.len > items, "%s/%s: only strict finds: %s",
+                  folder, name, kvsp_status_name(rc));
+  if (strict.order.len < items) items = strict.order.len;
+  ck_assert_msg(memcmp(recorder_text(&recovered), recorder_text(&strict),
+                       text_of_items(recorder_text(&strict), items)) == 0,
+                "%s/%s: strict gives other items", folder, name);
+  recorder_clear(&recovered);
+  recorder_clear(&strict);
+}
+
+START_TEST(strict_gives_the_same_up_to_the_fault) {
+  for_each_file(folders[_i], check_strict);
+}
+END_TEST
+
+/* ---- what another parser says ------------------------------------------ */
+
+/* The number behind "key": in a line of JSON. */
+static uint64_t number_in(const char *line, const char *key) {
+  const char *at = strstr(line, key);
+  uint64_t number = 0;
+  ck_assert_msg(at != NULL, "no %s in %.100s", key, line);
+  for (at += strlen(key); *at >= '0' && *at <= '9'; at++)
+    number = number * 10 + (uint64_t)(*at - '0');
+  return number;
+}
+
+/* The next frame's line of the golden file at *at, cut off; NULL at the end. */
+static char *next_golden_frame(char **at) {
+  while (*at != NULL && **at != '\0') {
+    char *line = *at;
+    char *end = strchr(line, '\n');
+    *at = end ? end + 1 : NULL;
+    if (end) *end = '\0';
+    if (strncmp(line, "{\"type\":\"frame\"", 15) == 0) return line;
+  }
+  return NULL;
+}
+
+/* Each frame ends where the SimpleBlock does that the other parser saw, and
+ * there are no more and no fewer. */
+static void check_golden(const char *folder, const char *name,
+                         const struct bytes *b) {
+  char path[1024], *at, *line;
+  struct bytes golden = {0};
+  const kvsp_item *item;
+  size_t frames = 0;
+  kvsp_reader *r;
+  path_of(path, sizeof path, "golden/", folder, name, ".java.jsonl");
+  ck_assert_msg(load(&golden, path), "%s cannot be opened", path);
+  bytes_append(&golden, "", 1);
+  at = (char *)golden.data;
+  ck_assert_int_eq(kvsp_reader_new(&r, NULL), KVSP_OK);
+  ck_assert_int_eq(kvsp_reader_input(r, b->data, b->len, KVSP_FINAL), KVSP_OK);
+  while (kvsp_reader_next(r, &item) == KVSP_OK) {
+    ck_assert_msg(item->type != KVSP_ITEM_GAP, "%s/%s: a gap", folder, name);
+    if (item->type != KVSP_ITEM_FRAME) continue;
+    line = next_golden_frame(&at);
+    ck_assert_msg(line != NULL, "%s/%s: more than %zu frames", folder, name,
+                  frames);
+    frames++;
+    ck_assert_uint_eq(item->frame->offset + item->frame->size,
+                      number_in(line, "\"elem_end\":"));
+    ck_assert_uint_eq(item->frame->size, number_in(line, "\"size\":"));
+    ck_assert_uint_eq(item->frame->track->number,
+                      number_in(line, "\"track\":"));
+  }
+  ck_assert_msg(next_golden_frame(&at) == NULL, "%s/%s: only %zu frames",
+                folder, name, frames);
+  kvsp_reader_free(r);
+  bytes_free(&golden);
+}
+
+START_TEST(frames_are_those_that_others_see) {
+  for_each_file(folders[_i], check_golden);
+}
+END_TEST
+
+/* ---- the suite --------------------------------------------------------- */
+
+/* How many of the folders have golden files: those at the front. */
+static int golden_folders(void) {
+  int count = 0;
+  while (count < FOLDERS && strncmp(folders[count], "kvs-", 4) == 0) count++;
+  return count;
+}
+
+int main(void) {
+  Suite *suite;
+  TCase *tc;
+  SRunner *runner;
+  int failed;
+  corpus = getenv("KVSPARSE_CORPUS");
+  if (corpus == NULL || corpus[0] == '\0') {
+    printf("skipped: KVSPARSE_CORPUS is not set\n");
+    return SKIPPED;
+  }
+  suite = suite_create("corpus");
+  tc = tcase_create("corpus");
+  tcase_set_timeout(tc, 3600);
+  tcase_add_loop_test(tc, frames_are_those_that_others_see, 0,
+                      golden_folders());
+  tcase_add_loop_test(tc, strict_gives_the_same_up_to_the_fault, 0, FOLDERS);
+  tcase_add_loop_test(tc, same_items_however_cut, 0, FOLDERS);
+  suite_add_tcase(suite, tc);
+  runner = srunner_create(suite);
+  srunner_run_all(runner, CK_ENV);
+  failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,187 @@
+# common.sh - what the tests of the program share: TAP lines, a scratch
+# folder, and a writer of small streams.  To be sourced.
+#
+# The environment: KVSPARSE, the program to test (default: tools/kvsparse of
+# the current folder); HAVE_JANSSON and HAVE_FFMPEG, "yes" where the build has
+# them (default: asked of the program); KVSPARSE_CORPUS, a folder of real
+# streams (default: none, and what needs it is skipped).
+
+set -u
+LC_ALL=C
+export LC_ALL
+: "${KVSPARSE:=tools/kvsparse}"
+: "${KVSPARSE_CORPUS:=}"
+case $KVSPARSE in
+  /*) ;;
+  *) KVSPARSE=$PWD/$KVSPARSE ;;
+esac
+
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/kvsparse-test.XXXXXX") || exit 99
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 99' HUP INT TERM
+cd "$scratch" || exit 99
+
+test_number=0
+test_failed=0
+
+# ok NAME COMMAND...: passes when the command succeeds.  What it says, and the
+# program's last output, help when it does not.
+ok() {
+  ok_name=$1
+  shift
+  test_number=$((test_number + 1))
+  if "$@" >ok.log 2>&1; then
+    echo "ok $test_number - $ok_name"
+    return
+  fi
+  test_failed=$((test_failed + 1))
+  echo "not ok $test_number - $ok_name"
+  echo "# failed: $*" | head -n 3
+  sed 's/^/# /' ok.log | head -n 20
+  for ok_file in out err; do
+    [ -s "$ok_file" ] || continue
+    echo "# $ok_file:"
+    head -n 5 "$ok_file" | cut -c 1-200 | sed 's/^/#   /'
+  done
+}
+
+skip() {
+  test_number=$((test_number + 1))
+  echo "ok $test_number - $1 # SKIP $2"
+}
+
+# To be the last line of a script.
+finish() {
+  echo "1..$test_number"
+  [ "$test_failed" -eq 0 ]
+  exit
+}
+
+# run ARGUMENT...: the program's output in out and err, its exit status in
+# $status.  Standard input is empty unless run_input names a file.
+run_input=/dev/null
+run() {
+  status=0
+  "$KVSPARSE" "$@" <"$run_input" >out 2>err || status=$?
+}
+
+# For ok: ...
+exited() { # STATUS
+  [ "$status" -eq "$1" ] || { echo "exit status $status, not $1"; return 1; }
+}
+one_complaint() { # PATTERN: one line on stderr, beginning like the program
+  [ "$(wc -l <err)" -eq 1 ] || { echo "not one line on stderr"; return 1; }
+  grep -q "^kvsparse" err || { echo "does not name the program"; return 1; }
+  grep -q -e "$1" err || { echo "stderr lacks: $1"; return 1; }
+}
+quiet() { # nothing on stderr
+  [ ! -s err ]
+}
+failed_with() { # STATUS PATTERN: all of that and nothing on stdout
+  exited "$1" && one_complaint "$2" && [ ! -s out ]
+}
+has_line() { # LINE: out has exactly this line
+  grep -q -F -x -e "$1" out || { echo "no such line: $1"; return 1; }
+}
+has() { # PATTERN
+  grep -q -e "$1" out || { echo "out lacks: $1"; return 1; }
+}
+
+if [ -z "${HAVE_JANSSON+set}" ]; then
+  HAVE_JANSSON=yes
+  "$KVSPARSE" --version | grep -q 'without jansson' && HAVE_JANSSON=
+fi
+if [ -z "${HAVE_FFMPEG+set}" ]; then
+  HAVE_FFMPEG=yes
+  "$KVSPARSE" --version | grep -q 'without FFmpeg' && HAVE_FFMPEG=
+fi
+
+# --- streams ---------------------------------------------------------------
+# Bytes are strings of hexadecimal digits until bytes() writes them.
+
+text_hex() { # TEXT
+  printf '%s' "$1" | od -An -v -tx1 | tr -d ' \n'
+}
+element() { # ID PAYLOAD: with a size of four bytes
+  printf '%s%08X%s' "$1" $((0x10000000 + ${#2} / 2)) "$2"
+}
+string_element() { # ID TEXT
+  element "$1" "$(text_hex "$2")"
+}
+bytes() { # HEX...
+  printf %b "$(echo "$*" | tr -d ' \n' | tr a-f A-F | awk '{
+    digits = "0123456789ABCDEF"
+    for (i = 1; i < length($0); i += 2)
+      printf "\\0%03o", (index(digits, substr($0, i, 1)) - 1) * 16 + \
+                       index(digits, substr($0, i + 1, 1)) - 1
+  }')"
+}
+
+simple_tag() { # NAME VALUE
+  element 67C8 "$(string_element 45A3 "$1")$(string_element 4487 "$2")"
+}
+tags() { # SIMPLE_TAG
+  element 1254C367 "$(element 7373 "$1")"
+}
+aws_tag() { # NAME VALUE
+  tags "$(simple_tag "AWS_KINESISVIDEO_$1" "$2")"
+}
+ebml_header() {
+  element 1A45DFA3 "$(string_element 4282 matroska)"
+}
+# Video, 640 by 360, with a UID beyond what a signed number holds.
+tracks() {
+  element 1654AE6B "$(element AE "$(element D7 01)$(element \
+    73C5 82062A24E6C02DF6)$(element 83 01)$(string_element 86 \
+    V_TEST)$(element 63A2 01020304)$(element E0 "$(element B0 0280)$(element \
+    BA 0168)")")"
+}
+simple_block() { # TICKS FLAGS DATA
+  element A3 "81$(printf %04X "$1")$2$3"
+}
+# fragment NUMBER SECONDS: as GetMedia sends it, a tick a millisecond: two
+# frames, the second 40 ms after the first.
+fragment() {
+  printf '%s' "$(ebml_header)18538067FF" \
+    "$(element 1549A966 "$(element 2AD7B1 0F4240)")$(tracks)" \
+    "$(tags "$(simple_tag COLOUR green)")" \
+    "$(aws_tag FRAGMENT_NUMBER "$1")" \
+    "$(aws_tag SERVER_TIMESTAMP "151185210$2.750")" \
+    "$(aws_tag PRODUCER_TIMESTAMP "151185210$2.500")" \
+    "$(element 1F43B675 "$(element E7 "$(printf %08X $(($2 * 1000)))"\
+)$(simple_block 0 80 AABBCC)$(simple_block 40 00 DD)")" \
+    "$(aws_tag MILLIS_BEHIND_NOW 12)$(aws_tag CONTINUATION_TOKEN "$1")"
+}
+
+# two.mkv: two fragments, 579 bytes each.  bad.mkv: six bytes that make no
+# sense between them.  cut.mkv: one that ends inside its second frame.
+make_samples() {
+  first=$(fragment 9134001 1)
+  second=$(fragment 9134002 2)
+  bytes "$first$second" >two.mkv
+  bytes "${first}000102030405$second" >bad.mkv
+  head -c 435 two.mkv >cut.mkv
+}
+
+# error.mkv: two.mkv, then an error of the service, as it comes in the middle
+# of a stream: tags and no Cluster.
+make_error_sample() {
+  bytes "$(ebml_header)18538067FF" "$(aws_tag FRAGMENT_NUMBER 9134003)" \
+    "$(aws_tag ERROR_ID 4501)" "$(aws_tag ERROR_CODE KEY_DISABLED)" >tail.mkv
+  cat two.mkv tail.mkv >error.mkv
+}
+# many_tags.mkv: nested, binary, empty and valueless tags, and bad UTF-8.
+make_tags_sample() {
+  nested=$(element 67C8 "$(string_element 45A3 INNER)$(string_element \
+    4487 deep)")
+  bytes "$(ebml_header)18538067FF" "$(tracks)" "$(tags "$(element \
+    67C8 "$(string_element 45A3 OUTER)$(string_element 4487 \
+      shallow)$nested")$(element \
+    67C8 "$(string_element 45A3 BINARY)$(element 4485 00FF10)")$(element \
+    67C8 "$(string_element 45A3 NONE)")$(element \
+    67C8 "$(string_element 45A3 EMPTY)$(element 4487 '')")$(element \
+    67C8 "$(string_element 45A3 BAD)$(element 4487 41FFC3A40000)")$(element \
+    67C8 "$(string_element 45A3 QUOTE)$(element 4487 7B22223A2241)")")" \
+    "$(element 1F43B675 "$(element E7 00)$(simple_block 0 80 AA)")" \
+    >many_tags.mkv
+}

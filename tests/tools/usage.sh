@@ -1,0 +1,107 @@
+#!/bin/sh
+# The program as a whole: help, versions, wrong usage, files that cannot be
+# read, output that cannot be written.
+. "${abs_top_srcdir:-.}/tests/tools/common.sh"
+make_samples
+
+run
+ok "no arguments: one line and 2" failed_with 2 "which subcommand"
+run --help
+ok "--help goes to standard output" exited 0
+ok "--help says nothing on standard error" quiet
+for name in info events elements dump generate; do
+  ok "--help lists $name" has "^  $name "
+done
+run --version
+ok "--version works" exited 0
+ok "--version tells the program's" has '^kvsparse [0-9]'
+ok "--version tells the library's" has '^libkvsparse [0-9]'
+run nonsense
+ok "an unknown subcommand" failed_with 2 "'nonsense' is no subcommand"
+run --nonsense
+ok "an unknown option" failed_with 2 "'--nonsense' is no option"
+run "$(printf 'two\nlines')"
+ok "a newline in an argument does not split the line" failed_with 2 "two?lines"
+
+subcommands="info elements"
+[ -n "$HAVE_JANSSON" ] && subcommands="$subcommands events"
+for name in $subcommands; do
+  run $name --help
+  ok "$name --help" exited 0
+  ok "$name --help says nothing on standard error" quiet
+  ok "$name --help begins with the usage" has "^Usage: kvsparse $name "
+  run $name
+  ok "$name without a file" failed_with 2 "kvsparse $name: which file"
+  run $name two.mkv two.mkv
+  ok "$name with two files" failed_with 2 "one too many"
+  run $name --nonsense two.mkv
+  ok "$name: unknown option" failed_with 2 "kvsparse $name: .*nonsense"
+  run $name --read-size
+  ok "$name: option without its value" failed_with 2 "read-size"
+  for value in 0 -1 x 1x 99999999999999999999 1T ''; do
+    run $name --read-size "$value" two.mkv
+    ok "$name --read-size '$value'" failed_with 2 "$name: --read-size: '$value'"
+  done
+  run $name missing.mkv
+  ok "$name: missing file" one_complaint "missing.mkv: No such file"
+  ok "$name: missing file is status 1" exited 1
+  run $name .
+  ok "$name: a directory" one_complaint ".: is a directory"
+  ok "$name: a directory is status 1" exited 1
+  if [ "$(id -u)" -ne 0 ]; then
+    cp two.mkv secret.mkv
+    chmod 0 secret.mkv
+    run $name secret.mkv
+    ok "$name: no permission" one_complaint "secret.mkv: Permission denied"
+    rm -f secret.mkv
+  else
+    skip "$name: no permission" "root may read everything"
+  fi
+  if [ -w /dev/full ]; then
+    status=0
+    "$KVSPARSE" $name two.mkv >/dev/full 2>err || status=$?
+    ok "$name: full disk, one line" one_complaint "cannot write the output"
+    ok "$name: full disk is status 1" exited 1
+  else
+    skip "$name: full disk" "no /dev/full"
+  fi
+  status=0
+  "$KVSPARSE" $name two.mkv 2>err >&- || status=$?
+  ok "$name: closed output, one line" one_complaint "cannot write the output"
+  ok "$name: closed output is status 1" exited 1
+  { status=0; "$KVSPARSE" $name two.mkv 2>err || status=$?
+    echo $status >status; } | :
+  ok "$name: a pipe that nobody reads" [ "$(cat status)" -le 1 ]
+  status=0
+  "$KVSPARSE" $name - <&- >out 2>err || status=$?
+  ok "$name: closed input" one_complaint "standard input"
+  ok "$name: closed input is status 1" exited 1
+  run $name two.mkv
+  cp out whole
+  for size in 1 7 1k 1G; do
+    run $name --read-size $size two.mkv
+    ok "$name --read-size $size changes nothing" cmp out whole
+  done
+  run_input=two.mkv
+  run $name -
+  run_input=/dev/null
+  ok "$name reads standard input" exited 0
+  cat two.mkv | "$KVSPARSE" $name - >piped 2>err
+  ok "$name reads a pipe" cmp piped out
+  run $name -- two.mkv
+  ok "$name: -- ends the options" cmp out whole
+done
+
+if [ -z "$HAVE_FFMPEG" ]; then
+  for name in dump generate; do
+    run $name
+    ok "$name says what the build lacks" failed_with 1 "without FFmpeg"
+  done
+fi
+if [ -z "$HAVE_JANSSON" ]; then
+  run events two.mkv
+  ok "events says what the build lacks" failed_with 1 "without jansson"
+  run info --json two.mkv
+  ok "info --json says what the build lacks" failed_with 1 "without jansson"
+fi
+finish

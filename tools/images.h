@@ -1,0 +1,44 @@
+/*
+ * images.h - one picture in, the bytes of one image file out: PNG, JPEG, PPM
+ * or PGM by libavcodec's encoders.  Knows pixels; knows nothing of files and
+ * streams.
+ */
+#ifndef KVSPARSE_TOOLS_IMAGES_H
+#define KVSPARSE_TOOLS_IMAGES_H
+
+#include <kvsparse/decoder.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum image_format {
+  IMAGE_PNG = 1,
+  IMAGE_JPEG = 2,
+  IMAGE_PPM = 3 /* PGM when gray                                           */
+};
+
+struct image_settings {
+  enum image_format format;
+  bool gray;
+  uint32_t quality;       /* JPEG: 1 to 100                                */
+  uint32_t width, height; /* as of kvsp_decoder_config                     */
+};
+
+struct images;
+
+/* The kvsp_picture_format that images_encode() wants. */
+uint32_t images_input_format(const struct image_settings *settings);
+/* True when images_encode() scales, so that the decoder must not. */
+bool images_scale(const struct image_settings *settings);
+/* "png", static. */
+const char *images_extension(const struct image_settings *settings);
+
+/* NULL without memory. */
+struct images *images_new(const struct image_settings *settings);
+void images_free(struct images *images);
+/* The image as a file's bytes, valid until the next call.  0, or -1: then
+ * images_reason() says why. */
+int images_encode(struct images *images, const kvsp_picture *picture,
+                  kvsp_view *file);
+const char *images_reason(const struct images *images);
+
+#endif

@@ -1,0 +1,197 @@
+/*
+ * info.c - kvsparse info: what is in a stream.  Reads it and hands each item
+ * to the summary; info_table and info_json write what comes of it.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include <inttypes.h>
+#include <kvsparse/kvsparse.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "command.h"
+#include "info_json.h"
+#include "info_table.h"
+#include "message.h"
+#include "options.h"
+#include "output.h"
+#include "progress.h"
+#include "source.h"
+#include "summary.h"
+
+static const char usage[] =
+    "Usage: kvsparse info [OPTION]... FILE\n"
+    "Tells what is in a stream: fragments, tracks, tags, frame rates, gaps,\n"
+    "latency. FILE may be - for standard input; Ctrl-C then ends the reading,\n"
+    "and what was read so far is told.\n"
+    "\n"
+    "  -j, --json              one JSON object instead of a table\n"
+    "  -f, --fragments         a row for each fragment, too\n"
+    "  -n, --read-size N       read N bytes at a time (default 64k)\n"
+    "      --strict            stop at the first fault instead of a gap\n"
+    "      --help              this text\n"
+    "\n" OPTION_LIMITS_HELP
+    "\n"
+    "Exit status: 0 all well; 1 there was a gap, or reading or writing failed\n"
+    "(what could be read is told all the same); 2 wrong usage.\n";
+
+struct arguments {
+  const char *path;
+  bool help;
+  bool fragments;
+  bool as_json;
+  size_t read_size;
+  kvsp_limits limits;
+  kvsp_reader_config config;
+};
+
+struct info {
+  const struct arguments *arguments;
+  struct source source;
+  kvsp_reader *reader;
+  struct info_json *json; /* NULL: a table */
+  struct summary summary;
+};
+
+static int show_fragment(struct info *info, const kvsp_fragment *fragment) {
+  if (info->json != NULL) return info_json_fragment(info->json, fragment);
+  info_table_fragment(fragment);
+  return output_failed() ? KVSP_ERR_USER : KVSP_OK;
+}
+
+static int on_item(void *user, const kvsp_item *item) {
+  struct info *info = user;
+  int status = summary_add(&info->summary, item);
+  if (status != KVSP_OK || !info->arguments->fragments) return status;
+  if (item->type != KVSP_ITEM_FRAGMENT_END) return status;
+  return show_fragment(info, item->fragment);
+}
+
+static void tell_error(const struct info *info, int status) {
+  const kvsp_error_info *error = kvsp_reader_error(info->reader);
+  if (output_failed()) return; /* said already */
+  complain("%s: byte %" PRIu64 ": %s", info->source.name, error->offset,
+           error->status == status ? error->message : kvsp_status_text(status));
+}
+
+static void tell_gap(const struct info *info) {
+  const struct gap_summary *gap = &info->summary.gap_list[0];
+  complain("%s: bytes %" PRIu64 "-%" PRIu64 ": %s", info->source.name,
+           gap->from, gap->to, gap->reason);
+}
+
+static int read_all(struct info *info) {
+  struct progress progress;
+  const void *data;
+  size_t length;
+  int got;
+  int status;
+  progress_start(&progress, info->source.size);
+  do {
+    got = source_read(&info->source, &data, &length);
+    if (got <= 0) length = 0;
+    status = kvsp_reader_visit(info->reader, length > 0 ? data : NULL, length,
+                               got > 0 ? 0 : KVSP_FINAL, on_item, info);
+    progress_update(&progress, info->source.offset, NULL);
+  } while (status == KVSP_OK && got > 0);
+  progress_end(&progress);
+  info->summary.bytes = info->source.offset;
+  summary_finish(&info->summary);
+  if (status < 0) tell_error(info, status);
+  if (info->summary.gaps > 0) tell_gap(info);
+  if (status < 0 || info->source.failed || info->summary.gaps > 0)
+    return EXIT_FAILED;
+  return EXIT_WELL;
+}
+
+static int write_all(struct info *info) {
+  if (info->json != NULL)
+    return info_json_write(info->json, &info->summary, info->source.name);
+  if (info->arguments->fragments) output_write("\n", 1);
+  info_table_write(&info->summary, info->source.name);
+  return EXIT_WELL;
+}
+
+static int run(struct info *info) {
+  int status = kvsp_reader_new(&info->reader, &info->arguments->config);
+  if (status != KVSP_OK) {
+    complain("%s", kvsp_status_text(status));
+    return EXIT_FAILED;
+  }
+  if (info->arguments->fragments && info->json == NULL)
+    info_table_fragments_head();
+  summary_start(&info->summary);
+  status = read_all(info);
+  if (write_all(info) != EXIT_WELL) status = EXIT_FAILED;
+  summary_free(&info->summary);
+  kvsp_reader_free(info->reader);
+  return status;
+}
+
+static int read_option(struct arguments *a, int code, const char *text) {
+  switch (code) {
+    case 'j': a->as_json = true; return EXIT_WELL;
+    case 'f': a->fragments = true; return EXIT_WELL;
+    case 'n': return option_read_size(text, &a->read_size);
+    case 's': a->config.flags |= KVSP_READ_STRICT; return EXIT_WELL;
+    case 'h': a->help = true; return EXIT_WELL;
+    default:
+      if (code >= OPTION_LIMIT_FIRST && code <= OPTION_LIMIT_LAST)
+        return option_limit(code, text, &a->limits);
+      return EXIT_USAGE; /* getopt_long complained */
+  }
+}
+
+static int read_arguments(struct arguments *a, int argc, char **argv) {
+  static const struct option options[] = {
+      {"json", no_argument, NULL, 'j'},
+      {"fragments", no_argument, NULL, 'f'},
+      {"read-size", required_argument, NULL, 'n'},
+      {"strict", no_argument, NULL, 's'},
+      {"help", no_argument, NULL, 'h'},
+      OPTION_LIMITS,
+      {NULL, 0, NULL, 0}};
+  while (!a->help) {
+    int code = getopt_long(argc, argv, "jfn:h", options, NULL);
+    int status;
+    if (code < 0) return option_input(argc, argv, &a->path);
+    status = read_option(a, code, optarg);
+    if (status != EXIT_WELL) return status;
+  }
+  return EXIT_WELL;
+}
+
+static int open_and_run(struct info *info) {
+  int status = EXIT_FAILED;
+  if (info->arguments->as_json) {
+    info->json = info_json_new();
+    if (info->json == NULL) return EXIT_FAILED;
+  }
+  status = source_open(&info->source, info->arguments->path,
+                       info->arguments->read_size);
+  if (status == EXIT_WELL) {
+    source_end_at_interrupt();
+    status = run(info);
+    source_close(&info->source);
+  }
+  info_json_free(info->json);
+  return status;
+}
+
+int command_info(int argc, char **argv) {
+  struct arguments a;
+  struct info info;
+  int status;
+  memset(&a, 0, sizeof a);
+  memset(&info, 0, sizeof info);
+  a.limits.struct_size = sizeof a.limits;
+  a.config.struct_size = sizeof a.config;
+  a.config.limits = &a.limits;
+  info.arguments = &a;
+  status = read_arguments(&a, argc, argv);
+  if (status != EXIT_WELL) return status;
+  if (a.help) return option_help(usage);
+  return open_and_run(&info);
+}

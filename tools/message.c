@@ -1,0 +1,52 @@
+#include "message.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "command.h"
+
+/* A program has one standard error; so this is one of the few things here
+ * that may be global. */
+static const char *prefix = "kvsparse";
+static bool passing_shown;
+
+void message_set_prefix(const char *text) {
+  prefix = text;
+}
+
+const char *message_prefix(void) {
+  return prefix;
+}
+
+void message_passing(const char *text) {
+  if (passing_shown) fputs("\r\033[K", stderr);
+  if (text != NULL) fputs(text, stderr);
+  passing_shown = text != NULL;
+  fflush(stderr);
+}
+
+static void say(const char *format, va_list arguments, const char *hint) {
+  char text[1024];
+  if (vsnprintf(text, sizeof text, format, arguments) < 0) text[0] = '\0';
+  for (char *p = text; *p != '\0'; p++) {
+    if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = '?';
+  }
+  message_passing(NULL);
+  fprintf(stderr, "%s: %s%s\n", prefix, text, hint);
+}
+
+void complain(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  say(format, arguments, "");
+  va_end(arguments);
+}
+
+int complain_usage(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  say(format, arguments, " (--help tells more)");
+  va_end(arguments);
+  return EXIT_USAGE;
+}

@@ -1,0 +1,75 @@
+/*
+ * options.h - reading command line options: the values that subcommands share
+ * the spelling of.  Knows numbers and units; knows no subcommand.
+ *
+ * Each parser returns EXIT_WELL, or EXIT_USAGE after it complained in one line
+ * that names the option: "kvsparse dump: --every: '0' is not a whole number
+ * from 1 to ...".
+ */
+#ifndef KVSPARSE_TOOLS_OPTIONS_H
+#define KVSPARSE_TOOLS_OPTIONS_H
+
+#include <getopt.h>
+#include <kvsparse/common.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "command.h"
+
+/* For long options without a letter: beyond every char. */
+#define OPTION_LONG_ONLY 256
+
+/* A whole decimal number from min to max. */
+int option_unsigned(const char *option, const char *text, uint64_t min,
+                    uint64_t max, uint64_t *value);
+/* Bytes: a number that may end in k, M or G (1024, 1024^2, 1024^3). */
+int option_size(const char *option, const char *text, uint64_t min,
+                uint64_t max, uint64_t *value);
+/* The value of --read-size, as source_open() takes it. */
+int option_read_size(const char *text, size_t *value);
+/* Decimal seconds, "1511852108.5", exactly to nanoseconds, not below min_ns.
+ * More than nine decimals are refused. */
+int option_seconds(const char *option, const char *text, int64_t min_ns,
+                   int64_t *ns);
+/* "640x360"; with allow_zero one of the two may be 0 (keep the aspect). */
+int option_dimensions(const char *option, const char *text, int allow_zero,
+                      uint32_t *width, uint32_t *height);
+/* The one argument behind the options (optind): FILE, or "-". */
+int option_input(int argc, char *const *argv, const char **path);
+/* Prints the text of --help on standard output; EXIT_WELL. */
+int option_help(const char *text);
+
+/*
+ * The options that set kvsp_limits, the same for all subcommands: put
+ * OPTION_LIMITS into the array of struct option, OPTION_LIMITS_HELP into the
+ * help, and send every code from OPTION_LIMIT_FIRST to OPTION_LIMIT_LAST to
+ * option_limit().
+ */
+enum option_limit_code {
+  OPTION_LIMIT_FIRST = 1000,
+  OPTION_MAX_DEPTH = OPTION_LIMIT_FIRST,
+  OPTION_MAX_TRACKS,
+  OPTION_MAX_TAGS,
+  OPTION_MAX_VALUE,
+  OPTION_MAX_FRAME,
+  OPTION_MAX_MEMORY,
+  OPTION_LIMIT_LAST = OPTION_MAX_MEMORY
+};
+/* clang-format off */
+#define OPTION_LIMITS                                         \
+  {"max-tracks", required_argument, NULL, OPTION_MAX_TRACKS}, \
+  {"max-tags", required_argument, NULL, OPTION_MAX_TAGS},     \
+  {"max-value", required_argument, NULL, OPTION_MAX_VALUE},   \
+  {"max-frame", required_argument, NULL, OPTION_MAX_FRAME},   \
+  {"max-memory", required_argument, NULL, OPTION_MAX_MEMORY}
+/* clang-format on */
+#define OPTION_LIMITS_HELP                                                 \
+  "Limits (bytes may end in k, M or G):\n"                                 \
+  "      --max-frame BYTES   of one frame's Block (default 64M)\n"         \
+  "      --max-value BYTES   of one value that is no frame (default 1M)\n" \
+  "      --max-memory BYTES  that the parser holds (default 256M)\n"       \
+  "      --max-tracks N      tracks of one fragment (default 64)\n"        \
+  "      --max-tags N        tags of one fragment (default 256)\n"
+int option_limit(int code, const char *text, kvsp_limits *limits);
+
+#endif

@@ -1,0 +1,122 @@
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+
+#include "source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "message.h"
+#include "output.h"
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal_number) {
+  (void)signal_number;
+  interrupted = 1;
+}
+
+void source_end_at_interrupt(void) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = on_interrupt;
+  /* Not SA_RESTART: a read that waits must return. */
+  action.sa_flags = (int)SA_RESETHAND;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, NULL);
+}
+
+static int open_path(struct source *source, const char *path) {
+  if (strcmp(path, "-") == 0) {
+    source->name = "standard input";
+    source->fd = STDIN_FILENO;
+    return EXIT_WELL;
+  }
+  source->name = path;
+  do {
+    source->fd = open(path, O_RDONLY | O_CLOEXEC);
+  } while (source->fd < 0 && errno == EINTR && !interrupted);
+  if (source->fd >= 0) return EXIT_WELL;
+  complain("%s: %s", path, strerror(errno));
+  return EXIT_FAILED;
+}
+
+/* What kind of file it is, and how much there is to read. */
+static int look_at(struct source *source) {
+  struct stat status;
+  off_t at;
+  if (fstat(source->fd, &status) != 0) {
+    complain("%s: %s", source->name, strerror(errno));
+    return EXIT_FAILED;
+  }
+  if (S_ISDIR(status.st_mode)) {
+    complain("%s: is a directory", source->name);
+    return EXIT_FAILED;
+  }
+  source->regular = S_ISREG(status.st_mode);
+  if (!source->regular) return EXIT_WELL;
+  /* Standard input may stand somewhere in the middle of a file. */
+  at = lseek(source->fd, 0, SEEK_CUR);
+  if (at >= 0 && status.st_size >= at)
+    source->size = (uint64_t)(status.st_size - at);
+  return EXIT_WELL;
+}
+
+int source_open(struct source *source, const char *path, size_t piece_size) {
+  memset(source, 0, sizeof *source);
+  source->size = SOURCE_SIZE_UNKNOWN;
+  source->piece_size = piece_size != 0 ? piece_size : SOURCE_PIECE;
+  if (open_path(source, path) != EXIT_WELL) return EXIT_FAILED;
+  if (look_at(source) != EXIT_WELL) goto fail;
+  source->piece = malloc(source->piece_size);
+  if (source->piece == NULL) {
+    complain("no memory for reading %llu bytes at a time",
+             (unsigned long long)source->piece_size);
+    goto fail;
+  }
+  return EXIT_WELL;
+fail:
+  source_close(source);
+  return EXIT_FAILED;
+}
+
+static bool would_wait(const struct source *source) {
+  struct pollfd poll_fd = {.fd = source->fd, .events = POLLIN};
+  if (source->regular) return false;
+  return poll(&poll_fd, 1, 0) == 0;
+}
+
+int source_read(struct source *source, const void **data, size_t *length) {
+  ssize_t got;
+  if (source->failed) return -1;
+  if (would_wait(source)) output_flush();
+  do {
+    if (interrupted) return 0;
+    got = read(source->fd, source->piece, source->piece_size);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) {
+    source->failed = true;
+    complain("%s: reading at byte %llu: %s", source->name,
+             (unsigned long long)source->offset, strerror(errno));
+    return -1;
+  }
+  source->offset += (uint64_t)got;
+  *data = source->piece;
+  *length = (size_t)got;
+  return got > 0;
+}
+
+void source_close(struct source *source) {
+  if (source->fd > STDIN_FILENO) close(source->fd);
+  source->fd = -1;
+  free(source->piece);
+  source->piece = NULL;
+}

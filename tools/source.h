@@ -1,0 +1,49 @@
+/*
+ * source.h - the input: a file or standard input, read in pieces.  Knows file
+ * descriptors; knows nothing of what the bytes mean.
+ *
+ *   struct source source;
+ *   const void *data;
+ *   size_t length;
+ *   if (source_open(&source, path, 0) != EXIT_WELL) return EXIT_FAILED;
+ *   while (source_read(&source, &data, &length) > 0)
+ *     ...
+ *   source_close(&source);
+ */
+#ifndef KVSPARSE_TOOLS_SOURCE_H
+#define KVSPARSE_TOOLS_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SOURCE_PIECE ((size_t)65536)
+#define SOURCE_SIZE_UNKNOWN UINT64_MAX
+
+struct source {
+  const char *name; /* for messages: the path, or "standard input"         */
+  uint64_t size;    /* all bytes of a regular file, else SIZE_UNKNOWN      */
+  uint64_t offset;  /* bytes read so far                                   */
+  int fd;
+  bool regular; /* a regular file never makes us wait                     */
+  bool failed;  /* reading ended with an error, not at the end            */
+  size_t piece_size;
+  uint8_t *piece;
+};
+
+/* path "-" is standard input; the path must outlive the source.  piece_size 0
+ * means SOURCE_PIECE.  EXIT_WELL, or EXIT_FAILED after a complaint (nothing to
+ * close then). */
+int source_open(struct source *source, const char *path, size_t piece_size);
+/*
+ * The next piece: at most piece_size bytes, valid until the next call.  Before
+ * it would wait it flushes standard output.  > 0: data and length are set; 0:
+ * the end; < 0: a read error, complained about.
+ */
+int source_read(struct source *source, const void **data, size_t *length);
+void source_close(struct source *source);
+/* From now on the first interrupt (Ctrl-C) ends the input, as if it had ended
+ * there; the second one ends the program. */
+void source_end_at_interrupt(void);
+
+#endif

@@ -40,6 +40,8 @@ static const struct {
     NAMED(KVSP_ERR_TRUNCATED),
     NAMED(KVSP_ERR_SCHEMA),
     NAMED(KVSP_ERR_BLOCK),
+    NAMED(KVSP_ERR_CRC),
+    NAMED(KVSP_ERR_COMPRESSION),
     NAMED(KVSP_ERR_LIMIT_DEPTH),
     NAMED(KVSP_ERR_LIMIT_TRACKS),
     NAMED(KVSP_ERR_LIMIT_TAGS),
@@ -71,6 +73,8 @@ static int is_listed(enum kvsp_status status) {
     case KVSP_ERR_TRUNCATED:
     case KVSP_ERR_SCHEMA:
     case KVSP_ERR_BLOCK:
+    case KVSP_ERR_CRC:
+    case KVSP_ERR_COMPRESSION:
     case KVSP_ERR_LIMIT_DEPTH:
     case KVSP_ERR_LIMIT_TRACKS:
     case KVSP_ERR_LIMIT_TAGS:
@@ -863,16 +867,26 @@ START_TEST(times_do_not_wrap) {
 }
 END_TEST
 
+/* TrackTimestampScale, in 1/2^32. */
+#define ONE (UINT64_C(1) << 32)
+
 START_TEST(times_of_blocks) {
-  ck_assert_int_eq(kvsp_time_of_block(1000, 40, 1000000), 1040000000);
-  ck_assert_int_eq(kvsp_time_of_block(1000, -40, 1000000), 960000000);
-  ck_assert_int_eq(kvsp_time_of_block(0, -40, 100), -4000);
-  ck_assert_int_eq(kvsp_time_of_block(1511852108513, 0, 1000000),
+  ck_assert_int_eq(kvsp_time_of_block(1000, 40, ONE, 1000000), 1040000000);
+  ck_assert_int_eq(kvsp_time_of_block(1000, -40, ONE, 1000000), 960000000);
+  ck_assert_int_eq(kvsp_time_of_block(0, -40, ONE, 100), -4000);
+  ck_assert_int_eq(kvsp_time_of_block(1511852108513, 0, ONE, 1000000),
                    INT64_C(1511852108513000000));
-  ck_assert_int_eq(kvsp_time_of_block(UINT64_MAX, 0, 1), KVSP_TIME_NONE);
-  ck_assert_int_eq(kvsp_time_of_block(INT64_MAX, 1, 1), KVSP_TIME_NONE);
-  ck_assert_int_eq(kvsp_time_of_block(INT64_MAX, -1, 1), INT64_MAX - 1);
-  ck_assert_int_eq(kvsp_time_of_block(INT64_MAX / 2, 0, 3), KVSP_TIME_NONE);
+  ck_assert_int_eq(kvsp_time_of_block(UINT64_MAX, 0, ONE, 1), KVSP_TIME_NONE);
+  ck_assert_int_eq(kvsp_time_of_block(INT64_MAX, 1, ONE, 1), KVSP_TIME_NONE);
+  ck_assert_int_eq(kvsp_time_of_block(INT64_MAX, -1, ONE, 1), INT64_MAX - 1);
+  ck_assert_int_eq(kvsp_time_of_block(INT64_MAX / 2, 0, ONE, 3),
+                   KVSP_TIME_NONE);
+  /* Only the Block's own time is scaled. */
+  ck_assert_int_eq(kvsp_time_of_block(1000, 40, ONE / 2, 1000000), 1020000000);
+  ck_assert_int_eq(kvsp_time_of_block(1000, -40, ONE * 2, 1000000), 920000000);
+  ck_assert_int_eq(kvsp_time_of_block(0, 1, ONE / 3, 1000000000), 333333333);
+  ck_assert_int_eq(kvsp_time_of_block(0, 1, UINT64_MAX, UINT64_MAX),
+                   KVSP_TIME_NONE);
 }
 END_TEST
 

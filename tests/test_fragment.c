@@ -333,9 +333,12 @@ START_TEST(sums_never_wrap) {
   ck_assert_int_eq(kvsp_time_scale(INT64_MAX / 2, 3), KVSP_TIME_NONE);
   ck_assert_int_eq(kvsp_time_scale(1, UINT64_MAX), KVSP_TIME_NONE);
   ck_assert_int_eq(kvsp_time_scale(-3, 100), -300);
-  ck_assert_int_eq(kvsp_time_of_block(10, -20, 1000000), -10 * MS);
-  ck_assert_int_eq(kvsp_time_of_block(UINT64_MAX, 0, 1), KVSP_TIME_NONE);
-  ck_assert_int_eq(kvsp_time_of_block(INT64_MAX, 1, 1), KVSP_TIME_NONE);
+  ck_assert_int_eq(kvsp_time_of_block(10, -20, UINT64_C(1) << 32, 1000000),
+                   -10 * MS);
+  ck_assert_int_eq(kvsp_time_of_block(UINT64_MAX, 0, UINT64_C(1) << 32, 1),
+                   KVSP_TIME_NONE);
+  ck_assert_int_eq(kvsp_time_of_block(INT64_MAX, 1, UINT64_C(1) << 32, 1),
+                   KVSP_TIME_NONE);
 }
 END_TEST
 

@@ -228,14 +228,14 @@ START_TEST(track_defaults) {
   ck_assert_ptr_null(shown->name.data);
   ck_assert_uint_eq(shown->codec_private.len, 0);
   ck_assert(view_is(shown->language, "eng"));
-  ck_assert(!t->encrypted);
+  ck_assert_uint_eq(shown->encodings, 0);
 }
 END_TEST
 
 /* RFC 9559, 5.1.4.1.29: 8000 Hz and 1 channel where Audio does not say. */
 START_TEST(audio_defaults) {
   struct track *t = new_track();
-  kvsp_track_begin_audio(t);
+  kvsp_track_begin_master(t, KVSP_ID_AUDIO);
   ck_assert(t->shown.sample_rate == 8000.0);
   ck_assert_uint_eq(t->shown.channels, 1);
   must_set(t, KVSP_ID_SAMPLING_FREQUENCY, "\x47\x2C\x44\x00", 4);

@@ -62,7 +62,8 @@ static struct feed cutting(int i) {
 }
 
 static kvsp_tokenizer *make(const kvsp_limits *limits) {
-  kvsp_tokenizer_config config = {sizeof config, NULL, limits};
+  kvsp_tokenizer_config config = {
+      .struct_size = sizeof config, .allocator = NULL, .limits = limits};
   kvsp_tokenizer *t = NULL;
   ck_assert_int_eq(kvsp_tokenizer_new(&t, &config), KVSP_OK);
   return t;
@@ -718,7 +719,8 @@ END_TEST
 START_TEST(resync_does_not_wait_for_large_headers) {
   struct bytes data = {0};
   struct test_allocator a;
-  kvsp_tokenizer_config config = {sizeof config, &a.allocator, NULL};
+  kvsp_tokenizer_config config = {
+      .struct_size = sizeof config, .allocator = &a.allocator, .limits = NULL};
   struct event_text r = {0};
   struct feed feed = {.how = FEED_IN_PLACE,
                       .piece = 1000,
@@ -1021,7 +1023,8 @@ static void put_large_block(struct bytes *data, size_t len) {
 
 static kvsp_tokenizer *make_counted(struct test_allocator *a,
                                     const kvsp_limits *limits) {
-  kvsp_tokenizer_config config = {sizeof config, NULL, limits};
+  kvsp_tokenizer_config config = {
+      .struct_size = sizeof config, .allocator = NULL, .limits = limits};
   kvsp_tokenizer *t = NULL;
   test_allocator_init(a);
   config.allocator = &a->allocator;
@@ -1188,7 +1191,8 @@ END_TEST
 START_TEST(memory_can_be_raised) {
   struct raise raise = {
       {.struct_size = sizeof(kvsp_limits)}, KVSP_ERR_LIMIT_MEMORY, 0};
-  kvsp_tokenizer_config config = {sizeof config, NULL, &raise.limits};
+  kvsp_tokenizer_config config = {
+      .struct_size = sizeof config, .allocator = NULL, .limits = &raise.limits};
   kvsp_tokenizer *t = NULL;
   int rc;
   do {
@@ -1390,7 +1394,8 @@ static int collect_all(void *user, kvsp_tokenizer *t, const kvsp_event *e,
 static int run_failing(const struct bytes *data, const char *text, int how,
                        size_t n) {
   struct test_allocator a;
-  kvsp_tokenizer_config config = {sizeof config, &a.allocator, NULL};
+  kvsp_tokenizer_config config = {
+      .struct_size = sizeof config, .allocator = &a.allocator, .limits = NULL};
   struct feed feed = {
       .how = how ? FEED_COMMIT : FEED_LEND, .piece = 50, .hook = collect_all};
   kvsp_tokenizer *t = (kvsp_tokenizer *)&a;
@@ -1458,7 +1463,8 @@ END_TEST
 START_TEST(new_refuses) {
   struct test_allocator a;
   kvsp_limits limits = {.struct_size = sizeof limits};
-  kvsp_tokenizer_config config = {sizeof config, NULL, &limits};
+  kvsp_tokenizer_config config = {
+      .struct_size = sizeof config, .allocator = NULL, .limits = &limits};
   kvsp_tokenizer *t = (kvsp_tokenizer *)&a;
 
   test_allocator_init(&a);

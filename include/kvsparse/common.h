@@ -58,6 +58,9 @@ enum kvsp_status {
                                 length that its type does not allow        */
   KVSP_ERR_BLOCK = -104,     /* a Block's header or lacing is wrong, or its
                                 track is not among the fragment's Tracks   */
+  KVSP_ERR_CRC = -105,       /* a CRC-32 element does not match its parent's
+                                bytes (only looked at on request)          */
+  KVSP_ERR_COMPRESSION = -106, /* a frame cannot be decompressed           */
 
   /* A limit of kvsp_limits: raise it, repeat the call, nothing is lost. */
   KVSP_ERR_LIMIT_DEPTH = -200,
@@ -157,6 +160,12 @@ typedef struct kvsp_error_info {
 KVSP_API const char *kvsp_version(void);
 /* The same as major << 16 | minor << 8 | patch. */
 KVSP_API uint32_t kvsp_version_number(void);
+/* What this build of the library has. */
+enum kvsp_feature {
+  KVSP_FEATURE_ZLIB = 1 /* KVSP_READ_DECOMPRESS undoes zlib                */
+};
+/* KVSP_FEATURE_* bits. */
+KVSP_API uint32_t kvsp_features(void);
 /* For bindings: sizeof a public struct by its name ("kvsp_frame"), 0 when
  * this library does not know it. */
 KVSP_API size_t kvsp_sizeof(const char *struct_name);

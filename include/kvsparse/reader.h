@@ -34,6 +34,15 @@ enum kvsp_track_type {
   KVSP_TRACK_METADATA = 33
 };
 
+/* ContentEncodings of a track's frames (RFC 9559, 5.1.4.1.31). */
+enum kvsp_encoding {
+  KVSP_ENCODING_HEADER_STRIPPED = 1, /* the same first bytes of each frame are
+                                        left out                           */
+  KVSP_ENCODING_ZLIB = 2,
+  KVSP_ENCODING_OTHER = 4,           /* bzlib, lzo1x, several at once      */
+  KVSP_ENCODING_ENCRYPTED = 8
+};
+
 /* One TrackEntry (RFC 9559, 5.1.4.1).  May grow at the end. */
 typedef struct kvsp_track {
   uint64_t number;           /* Blocks name it by this                     */
@@ -50,6 +59,15 @@ typedef struct kvsp_track {
   kvsp_view name;            /* data NULL: absent                          */
   kvsp_view language;        /* LanguageBCP47, or Language ("eng" where the
                                 file has neither: Matroska's default)      */
+  uint32_t encodings;        /* KVSP_ENCODING_* bits                       */
+  /* What an audio track really is: as declared above, unless a tag MimeType
+   * says otherwise, as in streams of Amazon Connect, whose CodecID lies.  A
+   * tag behind the Cluster counts from its TAGS item on, and for the
+   * fragments that follow without one of their own. */
+  uint32_t audio_channels;   /* 0: unknown                                 */
+  uint32_t audio_bit_depth;  /* 0: unknown                                 */
+  double audio_sample_rate;  /* Hz; 0: unknown                             */
+  kvsp_view audio_codec_id;  /* "A_PCM/INT/LIT"; data NULL: no audio       */
 } kvsp_track;
 
 enum kvsp_tag_flags {
@@ -58,6 +76,19 @@ enum kvsp_tag_flags {
                        /* neither: the SimpleTag has no value              */
 };
 
+/* What a Tag is about (RFC 9559, 5.1.8.1.1).  May grow at the end. */
+typedef struct kvsp_target {
+  uint64_t element_id; /* KVSP_ID_TAG_TRACK_UID, _EDITION_UID, _CHAPTER_UID or
+                          _ATTACHMENT_UID                                  */
+  uint64_t uid;        /* 0: all of them                                   */
+} kvsp_target;
+typedef struct kvsp_targets {
+  uint64_t type_value;        /* TargetTypeValue, 50 where it is absent    */
+  kvsp_view type;             /* TargetType; data NULL: absent             */
+  const kvsp_target *targets; /* target_count of them                      */
+  size_t target_count;        /* 0: the whole Segment                      */
+} kvsp_targets;
+
 /* One SimpleTag (RFC 9559, 5.1.8.1.2).  May grow at the end. */
 typedef struct kvsp_tag {
   kvsp_view name;
@@ -65,6 +96,8 @@ typedef struct kvsp_tag {
   uint32_t flags; /* KVSP_TAG_*                                            */
   uint32_t depth; /* 0; a SimpleTag inside another has one more than it and
                      follows it in the list                                */
+  const kvsp_targets *targets; /* of its Tag; NULL: it has no Targets, or they
+                                  stand behind this SimpleTag              */
 } kvsp_tag;
 
 enum kvsp_fragment_flags {
@@ -119,7 +152,9 @@ enum kvsp_frame_flags {
   KVSP_FRAME_KEY = 1,         /* decodes without earlier frames            */
   KVSP_FRAME_INVISIBLE = 2,   /* to be decoded, not to be shown            */
   KVSP_FRAME_DISCARDABLE = 4, /* no other frame needs it                   */
-  KVSP_FRAME_ENCRYPTED = 8    /* its track's ContentEncodings encrypt it   */
+  KVSP_FRAME_ENCRYPTED = 8,   /* its track's ContentEncodings encrypt it   */
+  KVSP_FRAME_COMPRESSED = 16  /* its track's ContentEncodings compress it, and
+                                 that is not undone in data                */
 };
 
 enum kvsp_lacing {
@@ -129,10 +164,18 @@ enum kvsp_lacing {
   KVSP_LACING_EBML = 3
 };
 
+/* What a BlockMore adds to a block (RFC 9559, 5.1.3.5.2.1), such as an alpha
+ * channel. */
+typedef struct kvsp_addition {
+  uint64_t id; /* BlockAddID                                               */
+  kvsp_view data;
+} kvsp_addition;
+
 /* One frame of one track.  May grow at the end. */
 typedef struct kvsp_frame {
-  kvsp_view data;   /* its bytes, as stored; empty with KVSP_READ_NO_DATA  */
-  uint64_t size;    /* bytes, also with KVSP_READ_NO_DATA                  */
+  kvsp_view data;   /* its bytes, as stored, or decompressed with
+                       KVSP_READ_DECOMPRESS; empty with KVSP_READ_NO_DATA  */
+  uint64_t size;    /* bytes as stored, also with KVSP_READ_NO_DATA        */
   uint64_t offset;  /* of its first byte in the stream                     */
   const kvsp_track *track;       /* never NULL.  Where no Tracks came yet (some
                                     files have them at their end) it is of
@@ -152,6 +195,10 @@ typedef struct kvsp_frame {
   uint32_t lace_index;      /* its place in the lace, from 0               */
   uint32_t lace_count;      /* 1 without lacing                            */
   const void *owner;        /* the library's                               */
+  kvsp_view codec_state;    /* CodecState: replaces the track's codec private
+                               data from here on; data NULL: absent        */
+  const kvsp_addition *additions; /* of its block: addition_count of them  */
+  size_t addition_count;
 } kvsp_frame;
 
 /* Bytes that made no sense.  May grow at the end. */
@@ -162,6 +209,8 @@ typedef struct kvsp_gap {
   uint64_t element_id;  /* the element concerned, 0 when unknown           */
   const char *reason;   /* static English                                  */
   int64_t frames_lost;  /* -1: unknown                                     */
+  uint64_t fragments_affected; /* fragments that were open when it began, or
+                           whose beginning lies in it as far as is known   */
 } kvsp_gap;
 
 /* Ignore types that you do not know. */
@@ -195,7 +244,14 @@ enum kvsp_reader_flags {
   KVSP_READ_KEY_FRAMES = 2,
   /* Frames without their data: payloads are stepped over, not kept.  After
    * damage, what a broken element swallowed cannot be looked for then. */
-  KVSP_READ_NO_DATA = 4
+  KVSP_READ_NO_DATA = 4,
+  /* CRC-32 elements are verified; a mismatch is told by a GAP with
+   * KVSP_ERR_CRC over the bytes it covers, which are used all the same. */
+  KVSP_READ_CHECK_CRC = 8,
+  /* Frames with stripped headers or zlib are shown as they were before.  What
+   * cannot be undone keeps KVSP_FRAME_COMPRESSED, and a frame that is no valid
+   * zlib data is told by a GAP with KVSP_ERR_COMPRESSION. */
+  KVSP_READ_DECOMPRESS = 16
 };
 
 /* Zero it, set struct_size, then what you need:
@@ -237,7 +293,8 @@ KVSP_API KVSP_MUST_CHECK int kvsp_reader_input(kvsp_reader *r,
  *   KVSP_OK          *item is set
  *   KVSP_NEED_INPUT  the bytes lent are used up
  *   KVSP_END         after KVSP_FINAL: that was all
- *   KVSP_ERR_EBML to KVSP_ERR_BLOCK, with KVSP_READ_STRICT only: the same
+ *   KVSP_ERR_EBML to KVSP_ERR_COMPRESSION, KVSP_ERR_UNSUPPORTED (an
+ *                    EncryptedBlock), with KVSP_READ_STRICT only: the same
  *                    comes again until a reset
  *   KVSP_ERR_LIMIT_* with KVSP_READ_STRICT, and KVSP_ERR_LIMIT_MEMORY always:
  *                    raise it by kvsp_reader_set_limits and call again.

@@ -42,14 +42,16 @@ enum kvsp_event_flags {
   KVSP_EVENT_MISPLACED = 1,
   /* A master whose own header was not found, after kvsp_tokenizer_resync: its
    * children are here.  header_size is 0, size unknown. */
-  KVSP_EVENT_IMPLIED = 2
+  KVSP_EVENT_IMPLIED = 2,
+  /* At MASTER_END, with KVSP_TOKENIZE_CHECK_CRC: its CRC-32 does not match. */
+  KVSP_EVENT_CRC_MISMATCH = 4
 };
 
 /* Made by the library; valid, with all it points to, until the next call on
  * the same tokenizer.  May grow at the end. */
 typedef struct kvsp_event {
   uint32_t type;        /* KVSP_EVENT_*                                    */
-  uint32_t flags;       /* KVSP_EVENT_MISPLACED, _IMPLIED                  */
+  uint32_t flags;       /* KVSP_EVENT_MISPLACED, _IMPLIED, _CRC_MISMATCH   */
   uint64_t id;          /* the element's, with marker bits                 */
   uint32_t depth;       /* 0 for EBML and Segment                          */
   uint32_t header_size; /* bytes of ID and size together                   */
@@ -61,10 +63,17 @@ typedef struct kvsp_event {
   const kvsp_element_info *info; /* NULL: not in the table                 */
 } kvsp_event;
 
+enum kvsp_tokenizer_flags {
+  /* Verify CRC-32 elements (RFC 8794, 11.3.1) of masters of known size. */
+  KVSP_TOKENIZE_CHECK_CRC = 1
+};
+
 typedef struct kvsp_tokenizer_config {
   size_t struct_size;
   const kvsp_allocator *allocator; /* copied; NULL: malloc                 */
   const kvsp_limits *limits;       /* copied; NULL: the defaults           */
+  uint32_t flags;                  /* KVSP_TOKENIZE_*                      */
+  uint32_t reserved;               /* 0                                    */
 } kvsp_tokenizer_config;
 
 /* config may be NULL.  KVSP_OK, KVSP_ERR_ARG, KVSP_ERR_LIMIT_MEMORY,

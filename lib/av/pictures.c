@@ -81,7 +81,7 @@ static int make_reader(kvsp_pictures *p) {
   kvsp_reader_config config = {.struct_size = sizeof config};
   config.allocator = &p->allocator;
   config.limits = p->config.limits;
-  config.flags = p->config.reader_flags;
+  config.flags = p->config.reader_flags | KVSP_READ_DECOMPRESS;
   if (!p->config.item_callback) {
     config.track_types = UINT64_C(1) << KVSP_TRACK_VIDEO;
     config.tracks = &p->config.track_number;

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "crc32.h"
+
 int kvsp_block_read_header(kvsp_view v, struct block_header *header) {
   int number_size = kvsp_ebml_read_vint(v, &header->track_number);
   const uint8_t *p;
@@ -108,31 +110,75 @@ static int take_child(kvsp_view *v, uint64_t *id, kvsp_view *payload) {
   return KVSP_OK;
 }
 
+static int read_more(kvsp_view v, struct block_group *group) {
+  kvsp_addition addition = {1, {NULL, 0}}; /* BlockAddID's default */
+  while (v.len > 0) {
+    kvsp_view payload = {NULL, 0};
+    uint64_t id = 0;
+    int rc = take_child(&v, &id, &payload);
+    if (rc == KVSP_OK && id == KVSP_ID_BLOCK_ADD_ID)
+      rc = kvsp_ebml_uint(payload, &addition.id);
+    if (rc != KVSP_OK) return rc;
+    if (id == KVSP_ID_BLOCK_ADDITIONAL) addition.data = payload;
+  }
+  if (addition.data.data && group->addition_count < BLOCK_ADDITIONS_MAX)
+    group->additions[group->addition_count++] = addition;
+  return KVSP_OK;
+}
+
+static int read_additions(kvsp_view v, struct block_group *group) {
+  while (v.len > 0) {
+    kvsp_view payload = {NULL, 0};
+    uint64_t id = 0;
+    int rc = take_child(&v, &id, &payload);
+    if (rc == KVSP_OK && id == KVSP_ID_BLOCK_MORE)
+      rc = read_more(payload, group);
+    if (rc != KVSP_OK) return rc;
+  }
+  return KVSP_OK;
+}
+
+/* A CRC-32 covers what follows it in its parent. */
+static bool is_mismatch(kvsp_view crc, kvsp_view rest) {
+  return crc.len == 4 &&
+         kvsp_crc32(0, rest.data, rest.len) != kvsp_crc32_expected(crc);
+}
+
+static int read_group_child(struct block_group *group, uint64_t id,
+                            kvsp_view payload) {
+  int rc;
+  switch (id) {
+    case KVSP_ID_BLOCK:
+      group->has_block = true;
+      group->block = payload;
+      return KVSP_OK;
+    case KVSP_ID_BLOCK_DURATION:
+      rc = kvsp_ebml_uint(payload, &group->duration);
+      group->has_duration = rc == KVSP_OK;
+      return rc;
+    case KVSP_ID_REFERENCE_BLOCK: group->has_reference = true; return KVSP_OK;
+    case KVSP_ID_DISCARD_PADDING:
+      return kvsp_ebml_int(payload, &group->discard_padding_ns);
+    case KVSP_ID_CODEC_STATE: group->codec_state = payload; return KVSP_OK;
+    case KVSP_ID_BLOCK_ADDITIONS: return read_additions(payload, group);
+    default: return KVSP_OK;
+  }
+}
+
 int kvsp_block_read_group(kvsp_view v, struct block_group *group) {
   const uint8_t *begin = v.data;
   memset(group, 0, sizeof *group);
   while (v.len > 0) {
     kvsp_view payload = {NULL, 0};
     uint64_t id = 0;
+    bool first = v.data == begin;
     int rc = take_child(&v, &id, &payload);
+    if (rc == KVSP_OK) rc = read_group_child(group, id, payload);
     if (rc != KVSP_OK) return rc;
-    switch (id) {
-      case KVSP_ID_BLOCK:
-        group->has_block = true;
-        group->block = payload;
-        group->block_offset = (size_t)(payload.data - begin);
-        break;
-      case KVSP_ID_BLOCK_DURATION:
-        rc = kvsp_ebml_uint(payload, &group->duration);
-        group->has_duration = rc == KVSP_OK;
-        break;
-      case KVSP_ID_REFERENCE_BLOCK: group->has_reference = true; break;
-      case KVSP_ID_DISCARD_PADDING:
-        rc = kvsp_ebml_int(payload, &group->discard_padding_ns);
-        break;
-      default: break;
-    }
-    if (rc != KVSP_OK) return rc;
+    if (first && id == KVSP_ID_CRC_32)
+      group->crc_mismatch = is_mismatch(payload, v);
   }
+  if (group->has_block)
+    group->block_offset = (size_t)(group->block.data - begin);
   return KVSP_OK;
 }

@@ -34,6 +34,9 @@ struct block_laces {
   size_t sizes[BLOCK_LACES_MAX];
 };
 
+/* More BlockMore elements than that are ignored. */
+#define BLOCK_ADDITIONS_MAX 16u
+
 struct block_group {
   kvsp_view block;
   size_t block_offset; /* of block in the group's payload */
@@ -42,6 +45,10 @@ struct block_group {
   bool has_duration;
   uint64_t duration; /* BlockDuration, in ticks */
   int64_t discard_padding_ns;
+  kvsp_view codec_state; /* data NULL: absent */
+  kvsp_addition additions[BLOCK_ADDITIONS_MAX];
+  size_t addition_count;
+  bool crc_mismatch; /* it has a CRC-32, which does not match */
 };
 
 /* v begins with the first bytes of a block, at least BLOCK_HEADER_MAX or all

@@ -7,6 +7,7 @@
 #define KVSP_CORE_DOCUMENT_H
 
 #include "arena.h"
+#include "compression.h"
 #include "fragment.h"
 #include "tags.h"
 #include "track.h"
@@ -20,7 +21,10 @@ struct document {
   struct tag_list head_tags;
   struct tag_list late_tags; /* of one Tags element behind the Cluster */
   struct tag_builder tag_builder;
-  size_t tag_count; /* in the whole document */
+  size_t tag_count;           /* in the whole document */
+  struct audio_format *audio; /* of this stream, so far */
+  bool has_audio_format;      /* this document has a MimeType */
+  struct scratch *scratch;    /* to decompress CodecPrivate; NULL: leave it */
   bool cluster_seen;
   bool announced;       /* its FRAGMENT item is out */
   bool has_timestamp;   /* the current Cluster's is known */
@@ -29,7 +33,8 @@ struct document {
   uint64_t cluster_timestamp;
 };
 
-void kvsp_document_init(struct document *d, struct memory *memory);
+void kvsp_document_init(struct document *d, struct memory *memory,
+                        struct audio_format *audio, struct scratch *scratch);
 /* Empty again; memory is kept for the next one. */
 void kvsp_document_reset(struct document *d);
 void kvsp_document_clear(struct document *d);
@@ -42,7 +47,8 @@ void kvsp_document_clear(struct document *d);
  */
 int kvsp_document_begin_master(struct document *d, uint64_t id,
                                const kvsp_limits *limits);
-int kvsp_document_end_master(struct document *d, uint64_t id);
+int kvsp_document_end_master(struct document *d, uint64_t id,
+                             const kvsp_limits *limits);
 int kvsp_document_value(struct document *d, uint64_t id, kvsp_view value);
 
 /* The track of that number; *out is NULL when the document's Tracks do not
@@ -62,6 +68,9 @@ void kvsp_document_announce(struct document *d,
                             const struct document *with_tracks,
                             const struct fragment_span *before);
 /* The time of a block in the current Cluster. */
-int64_t kvsp_document_block_time(const struct document *d, int timecode);
+int64_t kvsp_document_block_time(const struct document *d,
+                                 const struct track *track, int16_t timecode);
+/* The time of the Cluster. */
+int64_t kvsp_document_cluster_time(const struct document *d);
 
 #endif

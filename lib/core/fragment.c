@@ -117,6 +117,48 @@ void kvsp_fragment_apply_tag(kvsp_fragment *f, const kvsp_tag *tag) {
   note_complete(f);
 }
 
+static bool is_text(kvsp_view v, const char *text) {
+  return v.len == strlen(text) && memcmp(v.data, text, v.len) == 0;
+}
+
+/* Takes what comes before the next separator off the front, without blanks. */
+static kvsp_view take_until(kvsp_view *v, uint8_t separator) {
+  kvsp_view part = {v->data, 0};
+  while (part.len < v->len && v->data[part.len] != separator) part.len++;
+  v->data += part.len < v->len ? part.len + 1 : part.len;
+  v->len -= part.len < v->len ? part.len + 1 : part.len;
+  while (part.len > 0 && part.data[0] == ' ') part.data++, part.len--;
+  while (part.len > 0 && part.data[part.len - 1] == ' ') part.len--;
+  return part;
+}
+
+/* "rate=8000" or "channels=1"; others do not matter here. */
+static void apply_parameter(struct audio_format *format, kvsp_view parameter) {
+  kvsp_view name = take_until(&parameter, '=');
+  int64_t value = kvsp_time_parse_integer(parameter);
+  if (value < 1 || value > 1000000) return;
+  if (is_text(name, "rate")) format->sample_rate = (uint32_t)value;
+  if (is_text(name, "channels")) format->channels = (uint32_t)value;
+}
+
+bool kvsp_audio_format_apply_tag(struct audio_format *format,
+                                 const kvsp_tag *tag) {
+  static const char pcm[] = "A_PCM/INT/LIT"; /* so Connect writes it */
+  struct audio_format read = {
+      .known = true,
+      .channels = 1,
+      .bit_depth = 16,
+      .codec_id = {(const uint8_t *)pcm, sizeof pcm - 1}};
+  kvsp_view rest = tag->value;
+  if (!is_text(tag->name, "MimeType") || !(tag->flags & KVSP_TAG_STRING))
+    return false;
+  if (!is_text(take_until(&rest, ';'), "audio/L16")) return false;
+  while (rest.len > 0) apply_parameter(&read, take_until(&rest, ';'));
+  if (read.sample_rate == 0) return false;
+  *format = read;
+  return true;
+}
+
 int64_t kvsp_fragment_producer_time(const kvsp_fragment *f, int64_t pts_ns) {
   return kvsp_time_add(f->producer_time_ns,
                        kvsp_time_subtract(pts_ns, f->start_ns));

@@ -7,6 +7,7 @@
 #define KVSP_CORE_FRAGMENT_H
 
 #include <kvsparse/reader.h>
+#include <stdbool.h>
 
 /* All fields absent. */
 void kvsp_fragment_init(kvsp_fragment *f);
@@ -15,6 +16,20 @@ void kvsp_fragment_init(kvsp_fragment *f);
 void kvsp_fragment_apply_tag(kvsp_fragment *f, const kvsp_tag *tag);
 /* The producer's clock at that time of the fragment. */
 int64_t kvsp_fragment_producer_time(const kvsp_fragment *f, int64_t pts_ns);
+
+/* What a tag MimeType says of audio. */
+struct audio_format {
+  bool known;
+  uint32_t sample_rate;
+  uint32_t channels;
+  uint32_t bit_depth;
+  kvsp_view codec_id; /* static */
+};
+
+/* Takes up a SimpleTag if it is a MimeType of raw audio, such as Amazon
+ * Connect's "audio/L16;rate=8000;channels=1"; true when it was one. */
+bool kvsp_audio_format_apply_tag(struct audio_format *format,
+                                 const kvsp_tag *tag);
 
 /* When a fragment was, for the one after it. */
 struct fragment_span {

@@ -17,8 +17,12 @@ static void init_state(kvsp_reader *r, const kvsp_limits *limits) {
   r->tokenizer.recovers = !(r->flags & KVSP_READ_STRICT);
   r->tokenizer.rules.knows_track = knows_track;
   r->tokenizer.rules.user = r;
-  kvsp_document_init(&r->documents[0], &r->memory);
-  kvsp_document_init(&r->documents[1], &r->memory);
+  if (r->flags & KVSP_READ_CHECK_CRC) kvsp_tokenizer_check_crc(&r->tokenizer);
+  kvsp_scratch_init(&r->scratch, &r->memory);
+  r->audio.known = false;
+  for (int i = 0; i < 2; i++)
+    kvsp_document_init(&r->documents[i], &r->memory, &r->audio,
+                       r->flags & KVSP_READ_DECOMPRESS ? &r->scratch : NULL);
   r->document = &r->documents[0];
   r->with_tracks = &r->documents[1];
   r->has_before = false;
@@ -40,6 +44,7 @@ static void clear_state(kvsp_reader *r) {
   kvsp_tokenizer_clear(&r->tokenizer);
   kvsp_document_clear(&r->documents[0]);
   kvsp_document_clear(&r->documents[1]);
+  kvsp_scratch_clear(&r->scratch);
 }
 
 static int copy_track_numbers(kvsp_reader *r, const uint64_t *numbers,
@@ -57,8 +62,9 @@ static int copy_track_numbers(kvsp_reader *r, const uint64_t *numbers,
 }
 
 static int check_config(const kvsp_reader_config *c) {
-  const uint32_t known =
-      KVSP_READ_STRICT | KVSP_READ_KEY_FRAMES | KVSP_READ_NO_DATA;
+  const uint32_t known = KVSP_READ_STRICT | KVSP_READ_KEY_FRAMES |
+                         KVSP_READ_NO_DATA | KVSP_READ_CHECK_CRC |
+                         KVSP_READ_DECOMPRESS;
   if (c->struct_size != sizeof *c) return KVSP_ERR_ARG;
   if (c->flags & ~known || c->reserved) return KVSP_ERR_ARG;
   if (!c->tracks && c->track_count) return KVSP_ERR_ARG;

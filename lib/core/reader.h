@@ -35,6 +35,9 @@ struct block_in_hand {
   int64_t duration_ns;
   int64_t discard_padding_ns;
   uint32_t flags; /* KVSP_FRAME_* */
+  kvsp_view codec_state;
+  kvsp_addition additions[BLOCK_ADDITIONS_MAX];
+  size_t addition_count;
 };
 
 struct kvsp_reader {
@@ -45,6 +48,8 @@ struct kvsp_reader {
   uint64_t *track_numbers;
   size_t track_number_count;
 
+  struct audio_format audio; /* what MimeType said last */
+  struct scratch scratch;    /* of decompressed frames */
   struct document documents[2];
   struct document *document;    /* the current one */
   struct document *with_tracks; /* the last one before it that had tracks */
@@ -90,6 +95,7 @@ int kvsp_reader_simple_block_data(kvsp_reader *r);
 void kvsp_reader_end_simple_block(kvsp_reader *r);
 int kvsp_reader_begin_block_group(kvsp_reader *r);
 int kvsp_reader_block_group_data(kvsp_reader *r);
+int kvsp_reader_encrypted_block(kvsp_reader *r);
 
 /* reader_items.c */
 
@@ -116,6 +122,8 @@ int kvsp_reader_pass_over(kvsp_reader *r);
  * KVSP_OK with a GAP due, or the error that ends the reading. */
 int kvsp_reader_element_fault(kvsp_reader *r, int status, const char *reason);
 int kvsp_reader_status_fault(kvsp_reader *r, int status);
+/* Bytes that do not match their CRC-32: a GAP over them, or the error. */
+int kvsp_reader_crc_fault(kvsp_reader *r, uint64_t from, uint64_t to);
 /* The tokenizer cannot go on by itself.  READER_GO_ON, or the error. */
 int kvsp_reader_tokenizer_fault(kvsp_reader *r, int status);
 /* Elements go on at offset after a reader_tokenizer_fault. */

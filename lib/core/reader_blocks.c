@@ -1,4 +1,6 @@
 #include "reader.h"
+
+#include <string.h>
 #include "times.h"
 
 static bool wants_track(const kvsp_reader *r, const kvsp_track *track) {
@@ -24,6 +26,17 @@ static uint32_t simple_block_flags(const struct block_header *header) {
   return flags;
 }
 
+static uint32_t encoding_flags(const struct track *track) {
+  const uint32_t compressed =
+      KVSP_ENCODING_HEADER_STRIPPED | KVSP_ENCODING_ZLIB | KVSP_ENCODING_OTHER;
+  uint32_t flags = 0;
+  if (!(track->encoding_scope & ENCODING_FRAMES)) return 0;
+  if (track->shown.encodings & KVSP_ENCODING_ENCRYPTED)
+    flags |= KVSP_FRAME_ENCRYPTED;
+  if (track->shown.encodings & compressed) flags |= KVSP_FRAME_COMPRESSED;
+  return flags;
+}
+
 /* Takes up a block's header: its track, its time.  KVSP_OK, or an error with
  * the reason in *reason. */
 static int open_block(kvsp_reader *r, kvsp_view v, const char **reason) {
@@ -37,11 +50,15 @@ static int open_block(kvsp_reader *r, kvsp_view v, const char **reason) {
   if (rc != KVSP_OK) return rc;
   *reason = "The Block's track is not among the fragment's Tracks.";
   if (!b->track) return KVSP_ERR_BLOCK;
-  b->pts_ns = kvsp_document_block_time(r->document, b->header.timecode);
+  b->pts_ns =
+      kvsp_document_block_time(r->document, b->track, b->header.timecode);
   b->duration_ns = b->track->shown.default_duration_ns;
   b->discard_padding_ns = 0;
   b->flags = simple_block_flags(&b->header);
-  if (b->track->encrypted) b->flags |= KVSP_FRAME_ENCRYPTED;
+  b->flags |= encoding_flags(b->track);
+  b->codec_state.data = NULL;
+  b->codec_state.len = 0;
+  b->addition_count = 0;
   r->tokenizer.examined += b->header.size;
   return KVSP_OK;
 }
@@ -175,5 +192,21 @@ int kvsp_reader_block_group_data(kvsp_reader *r) {
         kvsp_time_scale((int64_t)(group.duration / b->header.lace_count),
                         r->document->shown.timestamp_scale);
   b->discard_padding_ns = group.discard_padding_ns;
+  b->codec_state = group.codec_state;
+  b->addition_count = group.addition_count;
+  memcpy(b->additions, group.additions, sizeof b->additions);
+  if (group.crc_mismatch && r->flags & KVSP_READ_CHECK_CRC) {
+    rc = kvsp_reader_crc_fault(r, e->data_offset, e->data_offset + e->size);
+    if (rc != KVSP_OK) return rc;
+  }
   return show_laces(r, group.block, e->data_offset + group.block_offset);
+}
+
+/* RFC 9559, 5.1.3.6: the format of its payload was never settled. */
+int kvsp_reader_encrypted_block(kvsp_reader *r) {
+  int rc = prepare_for_block(r);
+  if (rc != KVSP_OK) return rc;
+  return kvsp_reader_element_fault(
+      r, KVSP_ERR_UNSUPPORTED,
+      "An EncryptedBlock: its frames cannot be read without its keys.");
 }

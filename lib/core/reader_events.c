@@ -67,9 +67,11 @@ static bool is_entered(uint64_t id) {
     case KVSP_ID_AUDIO:
     case KVSP_ID_CONTENT_ENCODINGS:
     case KVSP_ID_CONTENT_ENCODING:
+    case KVSP_ID_CONTENT_COMPRESSION:
     case KVSP_ID_CLUSTER:
     case KVSP_ID_TAGS:
     case KVSP_ID_TAG:
+    case KVSP_ID_TARGETS:
     case KVSP_ID_SIMPLE_TAG: return true;
     default: return false;
   }
@@ -100,6 +102,10 @@ static int on_master_begin(kvsp_reader *r) {
 static int on_master_end(kvsp_reader *r) {
   const kvsp_event *e = r->event;
   int rc;
+  if (e->flags & KVSP_EVENT_CRC_MISMATCH) {
+    rc = kvsp_reader_crc_fault(r, e->offset + e->header_size, e->data_offset);
+    if (rc != KVSP_OK) return rc;
+  }
   if (r->end_is_skipped) {
     r->end_is_skipped = false;
     return KVSP_OK;
@@ -107,7 +113,7 @@ static int on_master_end(kvsp_reader *r) {
   if (e->id == KVSP_ID_CLUSTER && !r->document->announced)
     r->due_fragment = true;
   if (e->id == KVSP_ID_TAGS && r->document->cluster_seen) r->due_tags = true;
-  rc = kvsp_document_end_master(r->document, e->id);
+  rc = kvsp_document_end_master(r->document, e->id, &r->tokenizer.limits);
   if (rc == KVSP_ERR_SCHEMA)
     return kvsp_reader_element_fault(r, rc,
                                      "The TrackEntry has no TrackNumber.");
@@ -130,7 +136,9 @@ static int on_blob_begin(kvsp_reader *r) {
   if (e->flags & KVSP_EVENT_MISPLACED) return kvsp_reader_pass_over(r);
   switch (e->id) {
     case KVSP_ID_SIMPLE_BLOCK: return kvsp_reader_begin_simple_block(r);
+    case KVSP_ID_ENCRYPTED_BLOCK: return kvsp_reader_encrypted_block(r);
     case KVSP_ID_CODEC_PRIVATE:
+    case KVSP_ID_CONTENT_COMP_SETTINGS:
     case KVSP_ID_TAG_BINARY:
       if (e->size > r->tokenizer.limits.max_value)
         return kvsp_reader_status_fault(r, KVSP_ERR_LIMIT_VALUE);

@@ -17,7 +17,8 @@ static bool is_limit(int status) {
  * The rest concerns the reader as a whole. */
 static bool can_be_gap(int status) {
   return is_limit(status) ||
-         (status <= KVSP_ERR_EBML && status >= KVSP_ERR_BLOCK);
+         (status <= KVSP_ERR_EBML && status >= KVSP_ERR_COMPRESSION) ||
+         status == KVSP_ERR_UNSUPPORTED;
 }
 
 void kvsp_reader_set_gap(kvsp_reader *r, int status, uint64_t from, uint64_t id,
@@ -28,6 +29,7 @@ void kvsp_reader_set_gap(kvsp_reader *r, int status, uint64_t from, uint64_t id,
   r->gap.element_id = id;
   r->gap.reason = reason;
   r->gap.frames_lost = -1;
+  r->gap.fragments_affected = r->document_open;
   if (r->document_open) r->document->shown.flags |= KVSP_FRAGMENT_DAMAGED;
 }
 
@@ -53,6 +55,8 @@ int kvsp_reader_pass_over(kvsp_reader *r) {
   bool is_master = e->type == KVSP_EVENT_MASTER_BEGIN;
   int rc;
   if (e->size == KVSP_SIZE_UNKNOWN) return KVSP_OK;
+  /* A CRC-32 is seen by going into its parent. */
+  if (is_master && r->flags & KVSP_READ_CHECK_CRC) return KVSP_OK;
   r->passed_over = e->offset;
   if (is_searched(r, e)) {
     rc = kvsp_tokenizer_search(&r->tokenizer);
@@ -87,6 +91,20 @@ int kvsp_reader_element_fault(kvsp_reader *r, int status, const char *reason) {
 
 int kvsp_reader_status_fault(kvsp_reader *r, int status) {
   return kvsp_reader_element_fault(r, status, kvsp_status_text(status));
+}
+
+/* Bytes that do not match their CRC-32, but can be read all the same. */
+int kvsp_reader_crc_fault(kvsp_reader *r, uint64_t from, uint64_t to) {
+  const char *reason = kvsp_status_text(KVSP_ERR_CRC);
+  if (r->flags & KVSP_READ_STRICT) {
+    r->failed = KVSP_ERR_CRC;
+    return kvsp_reader_fail(r, KVSP_ERR_CRC, from, r->event->id, reason);
+  }
+  kvsp_reader_set_gap(r, KVSP_ERR_CRC, from, r->event->id, reason);
+  r->gap.to = to;
+  r->gap.frames_lost = 0;
+  r->due_gap = true;
+  return KVSP_OK;
 }
 
 /* The tokenizer cannot go on by itself. */

@@ -1,3 +1,7 @@
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
 #include <kvsparse/kvsparse.h>
 #include <string.h>
 
@@ -28,6 +32,8 @@ static const struct status_entry statuses[] = {
     ENTRY(KVSP_ERR_SCHEMA,
           "An element stands or is sized as its definition does not allow."),
     ENTRY(KVSP_ERR_BLOCK, "A Block is malformed or its track is unknown."),
+    ENTRY(KVSP_ERR_CRC, "A CRC-32 element does not match the bytes it covers."),
+    ENTRY(KVSP_ERR_COMPRESSION, "A frame cannot be decompressed."),
     ENTRY(KVSP_ERR_LIMIT_DEPTH, "Elements are nested deeper than max_depth."),
     ENTRY(KVSP_ERR_LIMIT_TRACKS, "A fragment has more than max_tracks tracks."),
     ENTRY(KVSP_ERR_LIMIT_TAGS, "A fragment has more than max_tags tags."),
@@ -76,6 +82,14 @@ uint32_t kvsp_version_number(void) {
          KVSP_VERSION_PATCH;
 }
 
+uint32_t kvsp_features(void) {
+#ifdef HAVE_ZLIB
+  return KVSP_FEATURE_ZLIB;
+#else
+  return 0;
+#endif
+}
+
 size_t kvsp_sizeof(const char *struct_name) {
 #define SIZE(type) \
   { #type, sizeof(type) }
@@ -94,6 +108,9 @@ size_t kvsp_sizeof(const char *struct_name) {
       SIZE(kvsp_tag),
       SIZE(kvsp_fragment),
       SIZE(kvsp_frame),
+      SIZE(kvsp_targets),
+      SIZE(kvsp_target),
+      SIZE(kvsp_addition),
       SIZE(kvsp_gap),
       SIZE(kvsp_item),
       SIZE(kvsp_reader_config),

@@ -1,5 +1,10 @@
 #include "tags.h"
 
+#include <string.h>
+
+/* Targets of one Tag; more are ignored. */
+#define TARGETS_MAX 64u
+
 void kvsp_tag_list_init(struct tag_list *list, struct memory *memory) {
   struct tag_list empty = {.memory = memory};
   *list = empty;
@@ -26,17 +31,67 @@ int kvsp_tags_begin(struct tag_list *list, struct tag_builder *builder,
   if (rc != KVSP_OK) return rc;
   tag = made;
   tag->depth = (uint32_t)builder->depth;
+  tag->targets = builder->targets;
   list->items[list->count++] = tag;
   builder->open[builder->depth++] = tag;
   return KVSP_OK;
 }
 
-int kvsp_tags_value(struct tag_builder *builder, struct arena *arena,
-                    uint64_t id, kvsp_view value) {
-  kvsp_tag *tag = builder->depth ? builder->open[builder->depth - 1] : NULL;
+void kvsp_tags_begin_tag(struct tag_builder *builder) {
+  builder->targets = NULL;
+}
+
+int kvsp_tags_begin_targets(struct tag_builder *builder, struct arena *arena) {
+  void *made = NULL;
+  int rc = kvsp_arena_alloc(arena, sizeof *builder->targets, &made);
+  if (rc != KVSP_OK) return rc;
+  builder->targets = made;
+  builder->targets->type_value = 50; /* RFC 9559, 5.1.8.1.1.1 */
+  return KVSP_OK;
+}
+
+/* One UID more: there are few, so that all are copied. */
+static int add_target(kvsp_targets *targets, struct arena *arena, uint64_t id,
+                      uint64_t uid) {
+  size_t count = targets->target_count;
+  kvsp_target *copy;
+  void *made = NULL;
+  int rc;
+  if (count == TARGETS_MAX) return KVSP_OK;
+  rc = kvsp_arena_alloc(arena, (count + 1) * sizeof *copy, &made);
+  if (rc != KVSP_OK) return rc;
+  copy = made;
+  if (count) memcpy(copy, targets->targets, count * sizeof *copy);
+  copy[count].element_id = id;
+  copy[count].uid = uid;
+  targets->targets = copy;
+  targets->target_count = count + 1;
+  return KVSP_OK;
+}
+
+static int target_value(kvsp_targets *targets, struct arena *arena, uint64_t id,
+                        kvsp_view value) {
+  uint64_t uid;
+  int rc;
+  switch (id) {
+    case KVSP_ID_TARGET_TYPE_VALUE:
+      return kvsp_ebml_uint(value, &targets->type_value);
+    case KVSP_ID_TARGET_TYPE:
+      return kvsp_arena_copy(arena, kvsp_ebml_string(value), &targets->type);
+    case KVSP_ID_TAG_TRACK_UID:
+    case KVSP_ID_TAG_EDITION_UID:
+    case KVSP_ID_TAG_CHAPTER_UID:
+    case KVSP_ID_TAG_ATTACHMENT_UID:
+      rc = kvsp_ebml_uint(value, &uid);
+      return rc == KVSP_OK ? add_target(targets, arena, id, uid) : rc;
+    default: return KVSP_OK;
+  }
+}
+
+static int tag_value(kvsp_tag *tag, struct arena *arena, uint64_t id,
+                     kvsp_view value) {
   kvsp_view copy = {NULL, 0};
   int rc;
-  if (!tag) return KVSP_OK;
   if (id != KVSP_ID_TAG_NAME && id != KVSP_ID_TAG_STRING &&
       id != KVSP_ID_TAG_BINARY)
     return KVSP_OK;
@@ -52,11 +107,20 @@ int kvsp_tags_value(struct tag_builder *builder, struct arena *arena,
   return KVSP_OK;
 }
 
+int kvsp_tags_value(struct tag_builder *builder, struct arena *arena,
+                    uint64_t id, kvsp_view value) {
+  if (builder->depth)
+    return tag_value(builder->open[builder->depth - 1], arena, id, value);
+  if (builder->targets) return target_value(builder->targets, arena, id, value);
+  return KVSP_OK;
+}
+
 const kvsp_tag *kvsp_tags_end(struct tag_builder *builder) {
   return builder->depth ? builder->open[--builder->depth] : NULL;
 }
 
 void kvsp_tags_abort(struct tag_list *list, struct tag_builder *builder) {
+  builder->targets = NULL;
   if (builder->depth == 0) return;
   while (list->count > 0 && list->items[list->count - 1] != builder->open[0])
     list->count--;

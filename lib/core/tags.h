@@ -24,6 +24,7 @@ struct tag_list {
 struct tag_builder {
   kvsp_tag *open[TAGS_DEPTH_MAX];
   size_t depth;
+  kvsp_targets *targets; /* of the open Tag, NULL before its Targets */
 };
 
 void kvsp_tag_list_init(struct tag_list *list, struct memory *memory);
@@ -33,7 +34,11 @@ void kvsp_tag_list_clear(struct tag_list *list);
  * it follow it.  KVSP_OK, KVSP_ERR_LIMIT_DEPTH, errors of memory. */
 int kvsp_tags_begin(struct tag_list *list, struct tag_builder *builder,
                     struct arena *arena);
-/* A value inside the innermost open SimpleTag; others are ignored. */
+/* A Tag begins, its Targets begin. */
+void kvsp_tags_begin_tag(struct tag_builder *builder);
+int kvsp_tags_begin_targets(struct tag_builder *builder, struct arena *arena);
+/* A value inside the innermost open SimpleTag, or inside Targets; others are
+ * ignored. */
 int kvsp_tags_value(struct tag_builder *builder, struct arena *arena,
                     uint64_t id, kvsp_view value);
 /* The innermost SimpleTag ends; returns it, NULL when none was open. */

@@ -25,9 +25,30 @@ int64_t kvsp_time_subtract(int64_t a, int64_t b) {
   return difference;
 }
 
-int64_t kvsp_time_of_block(uint64_t cluster, int64_t block, uint64_t scale) {
+/* A Block's own time, whose track has an unusual scale: ticks have a fraction
+ * then, and it is rounded in nanoseconds. */
+static int64_t scaled_block(int16_t block, uint64_t track_scale,
+                            uint64_t scale) {
+  bool negative = block < 0;
+  uint64_t ticks = (uint64_t)(negative ? -(int64_t)block : block);
+  uint64_t product, ns, rest;
+  if (__builtin_mul_overflow(ticks, track_scale, &product))
+    return KVSP_TIME_NONE;
+  rest = product & UINT32_MAX;
+  if (__builtin_mul_overflow(product >> 32, scale, &ns) ||
+      __builtin_mul_overflow(rest, scale, &rest) || ns > INT64_MAX / 2)
+    return KVSP_TIME_NONE;
+  ns += (rest >> 32) + (rest >> 31 & 1);
+  return negative ? -(int64_t)ns : (int64_t)ns;
+}
+
+int64_t kvsp_time_of_block(uint64_t cluster, int16_t block,
+                           uint64_t track_scale, uint64_t scale) {
   if (cluster > INT64_MAX) return KVSP_TIME_NONE;
-  return kvsp_time_scale(kvsp_time_add((int64_t)cluster, block), scale);
+  if (track_scale == UINT64_C(1) << 32)
+    return kvsp_time_scale(kvsp_time_add((int64_t)cluster, block), scale);
+  return kvsp_time_add(kvsp_time_scale((int64_t)cluster, scale),
+                       scaled_block(block, track_scale, scale));
 }
 
 /* Takes a sign off the front. */

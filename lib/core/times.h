@@ -11,8 +11,10 @@
 int64_t kvsp_time_scale(int64_t ticks, uint64_t scale);
 int64_t kvsp_time_add(int64_t a, int64_t b);
 int64_t kvsp_time_subtract(int64_t a, int64_t b);
-/* A Cluster's Timestamp plus a Block's, times the scale. */
-int64_t kvsp_time_of_block(uint64_t cluster, int64_t block, uint64_t scale);
+/* A Cluster's Timestamp plus a Block's, times the scale.  The Block's is first
+ * multiplied by its track's scale, in 1/2^32 (RFC 9559, 5.1.4.1.16). */
+int64_t kvsp_time_of_block(uint64_t cluster, int16_t block,
+                           uint64_t track_scale, uint64_t scale);
 
 /* Decimal seconds, "1511852109.126" or "-0.5" or "7", to nanoseconds; digits
  * beyond the ninth decimal are cut.  KVSP_TIME_NONE when it is none. */

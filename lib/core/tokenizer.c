@@ -2,8 +2,14 @@
 
 #include <string.h>
 
-#define ID_SIZE_DEFAULT 4u /* RFC 8794, 11.2.4: EBMLMaxIDLength */
+/* RFC 8794, 11.2.4 and 11.2.5: EBMLMaxIDLength, EBMLMaxSizeLength, and how far
+ * we go. */
+#define ID_SIZE_DEFAULT 4u
 #define ID_SIZE_MAX 8u
+#define SIZE_SIZE_DEFAULT 8u
+#define SIZE_SIZE_MAX 16u
+/* No stream is that long: offsets and sizes can be added up without care. */
+#define SIZE_BEYOND_ALL (UINT64_C(1) << 62)
 
 /* ---- making, resetting, lending ---------------------------------------- */
 
@@ -13,11 +19,24 @@ void kvsp_tokenizer_init(kvsp_tokenizer *t, struct memory *memory,
   t->memory = memory;
   t->limits = *limits;
   t->max_id_size = ID_SIZE_DEFAULT;
+  t->max_size_size = SIZE_SIZE_DEFAULT;
   t->rules.max_frame = limits->max_frame;
   t->landed = UINT64_MAX;
   t->searched = UINT64_MAX;
   t->error.message = kvsp_status_text(KVSP_OK);
   kvsp_window_init(&t->window, memory);
+}
+
+static void observe(void *user, uint64_t offset, const uint8_t *bytes,
+                    size_t len) {
+  kvsp_tokenizer *t = user;
+  if (t->crc.count) kvsp_crc_update(&t->crc, offset, bytes, len);
+}
+
+void kvsp_tokenizer_check_crc(kvsp_tokenizer *t) {
+  t->checks_crc = true;
+  t->window.observer = observe;
+  t->window.observer_user = t;
 }
 
 void kvsp_tokenizer_clear(kvsp_tokenizer *t) {
@@ -37,6 +56,9 @@ int kvsp_tokenizer_new(kvsp_tokenizer **out,
   if (!out) return KVSP_ERR_ARG;
   *out = NULL;
   if (config && config->struct_size != sizeof *config) return KVSP_ERR_ARG;
+  if (config &&
+      (config->reserved || config->flags & ~(uint32_t)KVSP_TOKENIZE_CHECK_CRC))
+    return KVSP_ERR_ARG;
   rc = kvsp_limits_init(&limits, config ? config->limits : NULL);
   if (rc != KVSP_OK) return rc;
   rc =
@@ -48,6 +70,7 @@ int kvsp_tokenizer_new(kvsp_tokenizer **out,
   *out = made;
   kvsp_tokenizer_init(*out, &(*out)->own_memory, &limits);
   (*out)->own_memory = memory;
+  if (config && config->flags) kvsp_tokenizer_check_crc(*out);
   return KVSP_OK;
 }
 
@@ -62,12 +85,15 @@ void kvsp_tokenizer_free(kvsp_tokenizer *t) {
 int kvsp_tokenizer_reset(kvsp_tokenizer *t) {
   struct memory own_memory;
   kvsp_limits limits;
+  bool checks_crc;
   if (!t) return KVSP_ERR_ARG;
   limits = t->limits;
+  checks_crc = t->checks_crc;
   kvsp_tokenizer_clear(t);
   own_memory = t->own_memory;
   kvsp_tokenizer_init(t, t->memory, &limits);
   t->own_memory = own_memory;
+  if (checks_crc) kvsp_tokenizer_check_crc(t);
   return KVSP_OK;
 }
 
@@ -163,7 +189,7 @@ int kvsp_tokenizer_master_end(kvsp_tokenizer *t) {
   const struct level *level = &t->levels[--t->depth];
   kvsp_event *e = &t->event;
   e->type = KVSP_EVENT_MASTER_END;
-  e->flags = 0;
+  e->flags = kvsp_crc_end(&t->crc, t->depth) ? KVSP_EVENT_CRC_MISMATCH : 0;
   e->id = level->id;
   e->depth = (uint32_t)t->depth;
   e->header_size = level->header_size;
@@ -231,6 +257,20 @@ static int read_id_size(kvsp_tokenizer *t) {
   return KVSP_OK;
 }
 
+/* Sizes of more than 8 bytes begin with a byte 0. */
+static int read_long_size_size(kvsp_tokenizer *t) {
+  struct element_header *h = &t->header;
+  unsigned size;
+  int rc = need_header(t, h->id_size + 2);
+  if (rc != KVSP_OK) return rc;
+  size = 8 + vint_size(window_view(&t->window).data[h->id_size + 1]);
+  t->examined++;
+  if (size > t->max_size_size)
+    return fault(t, KVSP_ERR_EBML, "The size of the element is no VINT.");
+  h->size_size = size;
+  return KVSP_OK;
+}
+
 static int read_size_size(kvsp_tokenizer *t) {
   struct element_header *h = &t->header;
   unsigned size;
@@ -238,10 +278,27 @@ static int read_size_size(kvsp_tokenizer *t) {
   if (rc != KVSP_OK) return rc;
   size = vint_size(window_view(&t->window).data[h->id_size]);
   t->examined++;
+  if (size > 8 && t->max_size_size > 8) return read_long_size_size(t);
   if (size > 8)
     return fault(t, KVSP_ERR_EBML, "The size of the element is no VINT.");
   h->size_size = size;
   return KVSP_OK;
+}
+
+/* The value of a size of more than 8 bytes: what 64 bits cannot hold is more
+ * than any parent has. */
+static uint64_t long_size(kvsp_view v) {
+  unsigned marker = 16 - (unsigned)v.len;
+  bool all_ones = v.data[1] == (0xFFu >> (7 - marker));
+  uint64_t size = v.data[1] & ((1u << marker) - 1);
+  bool too_large = false;
+  for (size_t i = 2; i < v.len; i++) {
+    all_ones = all_ones && v.data[i] == 0xFF;
+    too_large = too_large || size >> 56;
+    size = size << 8 | v.data[i];
+  }
+  if (all_ones) return KVSP_SIZE_UNKNOWN;
+  return too_large ? SIZE_BEYOND_ALL : size;
 }
 
 /* The header of the next element; the window stays at its first byte.  What
@@ -258,7 +315,12 @@ static int read_header(kvsp_tokenizer *t) {
     return fault(t, KVSP_ERR_EBML, "These bytes are reserved as element ID.");
   v.data += h->id_size;
   v.len -= h->id_size;
-  (void)kvsp_ebml_read_size(v, &h->size);
+  v.len = h->size_size;
+  if (v.len > 8) {
+    h->size = long_size(v);
+  } else {
+    (void)kvsp_ebml_read_size(v, &h->size);
+  }
   t->examined += h->id_size + h->size_size - 2;
   h->info = kvsp_element_by_id(h->id);
   h->complete = true;
@@ -327,6 +389,8 @@ static int check_size(kvsp_tokenizer *t) {
     return fault(t, KVSP_ERR_SCHEMA,
                  "This element must not be of unknown size.");
   }
+  if (h->size >= SIZE_BEYOND_ALL)
+    return fault(t, KVSP_ERR_OVERFLOW, "The element has no end.");
   if (h->size > room_in_parent(t) - header_size)
     return fault(t, KVSP_ERR_OVERFLOW,
                  "The element reaches past its parent's end.");
@@ -399,10 +463,33 @@ static int begin_master(kvsp_tokenizer *t, unsigned flags) {
   if (t->header.id == KVSP_ID_EBML) {
     t->cut = false;
     t->max_id_size = ID_SIZE_DEFAULT;
+    t->max_size_size = SIZE_SIZE_DEFAULT;
   }
   header_event(t, KVSP_EVENT_MASTER_BEGIN, flags);
   t->depth++;
   t->close_to = t->depth;
+  return KVSP_OK;
+}
+
+/* A CRC-32 that is the first child covers the rest of its parent. */
+static int begin_crc(kvsp_tokenizer *t) {
+  const struct element_header *h = &t->header;
+  size_t header_size = h->id_size + h->size_size;
+  const struct level *parent;
+  kvsp_view v;
+  int rc;
+  if (h->id != KVSP_ID_CRC_32 || h->size != 4 || t->depth == 0) return KVSP_OK;
+  parent = &t->levels[t->depth - 1];
+  if (parent->size == KVSP_SIZE_UNKNOWN ||
+      t->window.offset != parent->offset + parent->header_size)
+    return KVSP_OK;
+  rc = kvsp_window_need(&t->window, header_size + 4);
+  if (rc == KVSP_END) return KVSP_OK; /* it is cut, as will be told */
+  if (rc != KVSP_OK) return rc;
+  v.data = window_view(&t->window).data + header_size;
+  v.len = 4;
+  kvsp_crc_begin(&t->crc, t->window.offset + header_size + 4, t->depth - 1,
+                 kvsp_crc32_expected(v));
   return KVSP_OK;
 }
 
@@ -450,18 +537,26 @@ static int step_element(kvsp_tokenizer *t) {
   if (t->depth > t->close_to) return TOKENIZER_GO_ON;
   rc = check_element(t);
   if (rc != KVSP_OK) return rc;
+  if (t->checks_crc) {
+    rc = begin_crc(t);
+    if (rc != KVSP_OK) return rc;
+  }
   kvsp_tokenizer_hold_element(t);
   return begin_element(t);
 }
 
-/* EBMLMaxIDLength rules the rest of its document. */
+static unsigned between(uint64_t value, unsigned low, unsigned high) {
+  return value < low ? low : value > high ? high : (unsigned)value;
+}
+
+/* EBMLMaxIDLength and EBMLMaxSizeLength rule the rest of their document. */
 static void note_value(kvsp_tokenizer *t) {
   uint64_t value = 0;
-  if (t->event.id != KVSP_ID_EBML_MAX_ID_LENGTH) return;
   if (kvsp_ebml_uint(t->event.data, &value) != KVSP_OK) return;
-  if (value < ID_SIZE_DEFAULT) value = ID_SIZE_DEFAULT;
-  if (value > ID_SIZE_MAX) value = ID_SIZE_MAX;
-  t->max_id_size = (unsigned)value;
+  if (t->event.id == KVSP_ID_EBML_MAX_ID_LENGTH)
+    t->max_id_size = between(value, ID_SIZE_DEFAULT, ID_SIZE_MAX);
+  if (t->event.id == KVSP_ID_EBML_MAX_SIZE_LENGTH)
+    t->max_size_size = between(value, SIZE_SIZE_DEFAULT, SIZE_SIZE_MAX);
 }
 
 int kvsp_tokenizer_truncated(kvsp_tokenizer *t) {
@@ -481,7 +576,7 @@ static int step_value(kvsp_tokenizer *t) {
   t->delivered = size;
   t->examined += size;
   t->state = TOKENIZER_ELEMENT;
-  note_value(t);
+  if (t->depth == 1) note_value(t);
   return KVSP_OK;
 }
 

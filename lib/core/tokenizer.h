@@ -8,6 +8,7 @@
 
 #include <kvsparse/tokenizer.h>
 
+#include "crc32.h"
 #include "resync.h"
 
 /* An open master element. */
@@ -59,9 +60,10 @@ struct kvsp_tokenizer {
   uint64_t blob_wanted; /* of them in a row, before the next BLOB_DATA */
   bool blob_is_master;  /* collected or skipped: ends with MASTER_END */
   bool blob_skipped;
-  bool in_document;     /* an EBML header was seen */
-  bool cut;             /* after a resync: the end may come anywhere */
-  unsigned max_id_size; /* of this document: EBMLMaxIDLength */
+  bool in_document;       /* an EBML header was seen */
+  bool cut;               /* after a resync: the end may come anywhere */
+  unsigned max_id_size;   /* of this document: EBMLMaxIDLength */
+  unsigned max_size_size; /* of this document: EBMLMaxSizeLength */
   struct resync resync;
   struct resync_rules rules;
   int found;         /* RESYNC_*: what stands where the window is */
@@ -69,7 +71,9 @@ struct kvsp_tokenizer {
   uint64_t searched; /* up to here nothing was found in what was held */
   unsigned doubtful; /* elements held, none of which is convincing */
   uint64_t landed;   /* where the last resync ended */
-  bool recovers;     /* keeps the last element that nothing has confirmed yet,
+  struct crc_ranges crc;
+  bool checks_crc;
+  bool recovers; /* keeps the last element that nothing has confirmed yet,
                         to look into it when nonsense follows it */
   uint64_t examined;
   kvsp_event event;
@@ -79,6 +83,7 @@ struct kvsp_tokenizer {
 /* A tokenizer inside another object, with that object's memory. */
 void kvsp_tokenizer_init(kvsp_tokenizer *t, struct memory *memory,
                          const kvsp_limits *limits);
+void kvsp_tokenizer_check_crc(kvsp_tokenizer *t);
 void kvsp_tokenizer_clear(kvsp_tokenizer *t);
 
 /* After BLOB_BEGIN: the first n bytes of the payload (all, if it is shorter)

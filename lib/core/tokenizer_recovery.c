@@ -236,6 +236,7 @@ int kvsp_tokenizer_resync(kvsp_tokenizer *t) {
   if (t->error.status == KVSP_OK || kvsp_status_is_fatal(t->error.status))
     return KVSP_ERR_STATE;
   kvsp_tokenizer_take_delivered(t);
+  t->crc.count = 0; /* what is given up here belongs to all of them */
   if (t->state == TOKENIZER_FAILED) kvsp_tokenizer_hold_block(t);
   until = resync_bound(t);
   kvsp_tokenizer_set_error(t, KVSP_OK, 0, 0, kvsp_status_text(KVSP_OK));

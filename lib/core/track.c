@@ -24,14 +24,52 @@ int kvsp_track_new(struct arena *arena, struct track **out) {
   *out = made;
   (*out)->shown.default_duration_ns = KVSP_TIME_NONE;
   (*out)->shown.language = default_language;
+  (*out)->timestamp_scale = UINT64_C(1) << 32;
   (*out)->first_ns = KVSP_TIME_NONE;
   (*out)->last_ns = KVSP_TIME_NONE;
   return KVSP_OK;
 }
 
-void kvsp_track_begin_audio(struct track *track) {
-  track->shown.sample_rate = 8000; /* RFC 9559, 5.1.4.1.29.1 and .3 */
-  track->shown.channels = 1;
+void kvsp_track_begin_master(struct track *track, uint64_t id) {
+  struct encoding fresh = {.scope = ENCODING_FRAMES};
+  switch (id) {
+    case KVSP_ID_AUDIO: /* RFC 9559, 5.1.4.1.29.1 and .3 */
+      track->shown.sample_rate = 8000;
+      track->shown.channels = 1;
+      break;
+    case KVSP_ID_CONTENT_ENCODING: track->encoding = fresh; break;
+    case KVSP_ID_CONTENT_COMPRESSION:
+      track->encoding.has_compression = true;
+      break;
+    default: break;
+  }
+}
+
+/* ContentEncodingType and ContentCompAlgo, RFC 9559, 5.1.4.1.31. */
+enum { TYPE_COMPRESSION = 0, TYPE_ENCRYPTION = 1 };
+enum { ALGORITHM_ZLIB = 0, ALGORITHM_HEADER_STRIPPING = 3 };
+
+static uint32_t encoding_of(const struct encoding *e) {
+  if (e->type == TYPE_ENCRYPTION) return KVSP_ENCODING_ENCRYPTED;
+  if (e->type != TYPE_COMPRESSION) return KVSP_ENCODING_OTHER;
+  if (!e->has_compression) return 0;
+  if (e->algorithm == ALGORITHM_ZLIB) return KVSP_ENCODING_ZLIB;
+  if (e->algorithm == ALGORITHM_HEADER_STRIPPING)
+    return KVSP_ENCODING_HEADER_STRIPPED;
+  return KVSP_ENCODING_OTHER;
+}
+
+static void end_encoding(struct track *track) {
+  uint32_t encoding = encoding_of(&track->encoding);
+  if (encoding == 0) return;
+  if (track->shown.encodings) encoding |= KVSP_ENCODING_OTHER;
+  track->shown.encodings |= encoding;
+  track->encoding_scope = track->encoding.scope;
+  track->stripped = track->encoding.settings;
+}
+
+void kvsp_track_end_master(struct track *track, uint64_t id) {
+  if (id == KVSP_ID_CONTENT_ENCODING) end_encoding(track);
 }
 
 static int set_u32(uint32_t *out, kvsp_view value) {
@@ -65,11 +103,15 @@ static int set_sample_rate(double *out, kvsp_view value) {
   return KVSP_OK;
 }
 
-static int set_encryption(bool *out, kvsp_view value) {
-  uint64_t type;
-  int rc = kvsp_ebml_uint(value, &type);
-  if (rc == KVSP_OK && type == 1) *out = true; /* ContentEncodingType */
-  return rc;
+/* TrackTimestampScale, as a fixed-point number once and for all: times are
+ * computed without a double. */
+static int set_timestamp_scale(uint64_t *out, kvsp_view value) {
+  double scale;
+  int rc = kvsp_ebml_float(value, &scale);
+  if (rc != KVSP_OK) return rc;
+  if (!(scale > 0 && scale < 65536)) return KVSP_ERR_SCHEMA;
+  *out = (uint64_t)(scale * 4294967296.0 + 0.5);
+  return KVSP_OK;
 }
 
 int kvsp_track_value(struct track *track, struct arena *arena, uint64_t id,
@@ -95,8 +137,16 @@ int kvsp_track_value(struct track *track, struct arena *arena, uint64_t id,
       return set_sample_rate(&t->sample_rate, value);
     case KVSP_ID_CHANNELS: return set_u32(&t->channels, value);
     case KVSP_ID_BIT_DEPTH: return set_u32(&t->bit_depth, value);
+    case KVSP_ID_TRACK_TIMESTAMP_SCALE:
+      return set_timestamp_scale(&track->timestamp_scale, value);
     case KVSP_ID_CONTENT_ENCODING_TYPE:
-      return set_encryption(&track->encrypted, value);
+      return kvsp_ebml_uint(value, &track->encoding.type);
+    case KVSP_ID_CONTENT_ENCODING_SCOPE:
+      return kvsp_ebml_uint(value, &track->encoding.scope);
+    case KVSP_ID_CONTENT_COMP_ALGO:
+      return kvsp_ebml_uint(value, &track->encoding.algorithm);
+    case KVSP_ID_CONTENT_COMP_SETTINGS:
+      return kvsp_arena_copy(arena, value, &track->encoding.settings);
     default: return KVSP_OK;
   }
 }
@@ -116,6 +166,10 @@ int kvsp_track_add(struct track_list *list, struct track *track) {
 
 static struct track *track_of(const kvsp_track *shown) {
   return (struct track *)(uintptr_t)shown;
+}
+
+struct track *kvsp_track_at(const struct track_list *list, size_t index) {
+  return track_of(list->items[index]);
 }
 
 struct track *kvsp_track_find(const struct track_list *list, uint64_t number) {

@@ -10,9 +10,24 @@
 
 #include "arena.h"
 
+/* One ContentEncoding, while it is read. */
+struct encoding {
+  uint64_t algorithm;
+  uint64_t scope;
+  uint64_t type;
+  bool has_compression;
+  kvsp_view settings;
+};
+
+#define ENCODING_FRAMES 1u /* of ContentEncodingScope */
+#define ENCODING_PRIVATE 2u
+
 struct track {
   kvsp_track shown; /* first, so that the one is found from the other */
-  bool encrypted;
+  struct encoding encoding;
+  uint64_t encoding_scope;  /* of the one that shown.encodings tells of */
+  kvsp_view stripped;       /* what is left out of each frame */
+  uint64_t timestamp_scale; /* TrackTimestampScale in 1/2^32 */
   /* Of the blocks seen in this fragment, for the mean distance of frames. */
   int64_t first_ns, last_ns;
   uint64_t block_count;
@@ -34,13 +49,16 @@ int kvsp_track_new(struct arena *arena, struct track **out);
  * KVSP_OK, KVSP_ERR_SCHEMA, errors of memory. */
 int kvsp_track_value(struct track *track, struct arena *arena, uint64_t id,
                      kvsp_view value);
-/* A Video or Audio element begins: what it does not say has a default. */
-void kvsp_track_begin_audio(struct track *track);
+/* A master inside TrackEntry begins, ends: what it does not say has a
+ * default. */
+void kvsp_track_begin_master(struct track *track, uint64_t id);
+void kvsp_track_end_master(struct track *track, uint64_t id);
 /* At the end of the TrackEntry.  KVSP_OK; KVSP_ERR_SCHEMA for one without a
  * number; errors of memory. */
 int kvsp_track_add(struct track_list *list, struct track *track);
 /* NULL when no track has that number. */
 struct track *kvsp_track_find(const struct track_list *list, uint64_t number);
+struct track *kvsp_track_at(const struct track_list *list, size_t index);
 /* Same numbers, types, codecs, codec private data, picture sizes, sample rates
  * and channels. */
 bool kvsp_tracks_equal(const struct track_list *a, const struct track_list *b);

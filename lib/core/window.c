@@ -213,6 +213,7 @@ int kvsp_window_need(struct window *w, size_t n) {
 }
 
 void kvsp_window_take(struct window *w, size_t n) {
+  if (w->observer) w->observer(w->observer_user, w->offset, w->at, n);
   w->offset += n;
   w->at += n;
   w->left -= n;

@@ -35,6 +35,10 @@ struct window {
   bool final;      /* nothing follows what is at hand */
   uint64_t fed;
   uint64_t copied;
+  /* Sees the bytes that are taken; may be NULL. */
+  void (*observer)(void *user, uint64_t offset, const uint8_t *bytes,
+                   size_t len);
+  void *observer_user;
   uint64_t looked; /* bytes examined, to be counted by the tokenizer */
 };
 

@@ -26,6 +26,9 @@ void message_passing(const char *text) {
   fflush(stderr);
 }
 
+#ifdef __GNUC__
+__attribute__((format(printf, 1, 0)))
+#endif
 static void say(const char *format, va_list arguments, const char *hint) {
   char text[1024];
   if (vsnprintf(text, sizeof text, format, arguments) < 0) text[0] = '\0';

@@ -43,28 +43,36 @@ int kvsp_restore_header(struct scratch *s, kvsp_view header, kvsp_view v,
 
 #ifdef HAVE_ZLIB
 
-/* zlib's memory is ours too.  Its blocks are released without their size, so
- * each carries it in front. */
+/* zlib's memory is ours too.  It does not pass on why there is none. */
+struct zlib_memory {
+  struct memory *memory;
+  int status;
+};
+
+/* Its blocks are released without their size, so each carries it in front. */
 union block_head {
   size_t size;
   max_align_t aligned;
 };
 
 static void *zlib_alloc(void *user, unsigned items, unsigned size) {
+  struct zlib_memory *m = user;
   union block_head *head;
   void *made = NULL;
   size_t total;
   if (size && items > (SIZE_MAX - sizeof *head) / size) return NULL;
   total = sizeof *head + (size_t)items * size;
-  if (kvsp_memory_alloc(user, total, &made) != KVSP_OK) return NULL;
+  m->status = kvsp_memory_alloc(m->memory, total, &made);
+  if (m->status != KVSP_OK) return NULL;
   head = made;
   head->size = total;
   return head + 1;
 }
 
 static void zlib_release(void *user, void *ptr) {
+  struct zlib_memory *m = user;
   union block_head *head = ptr;
-  if (head) kvsp_memory_release(user, head - 1, head[-1].size);
+  if (head) kvsp_memory_release(m->memory, head - 1, head[-1].size);
 }
 
 static int grow(struct scratch *s, size_t used, uint64_t max) {
@@ -99,14 +107,15 @@ static int run(struct scratch *s, z_stream *z, uint64_t max, size_t *used) {
 
 int kvsp_inflate(struct scratch *s, kvsp_view v, uint64_t max, kvsp_view *out) {
   z_stream z = {.zalloc = zlib_alloc, .zfree = zlib_release};
+  struct zlib_memory memory = {s->memory, KVSP_OK};
   size_t used = 0;
   int rc;
   if (v.len > UINT32_MAX) return KVSP_ERR_LIMIT_FRAME;
-  z.opaque = s->memory;
+  z.opaque = &memory;
   z.next_in = (uint8_t *)(uintptr_t)v.data;
   z.avail_in = (unsigned)v.len;
-  if (inflateInit(&z) != Z_OK) return KVSP_ERR_NOMEM;
-  rc = run(s, &z, max, &used);
+  rc = inflateInit(&z) == Z_OK ? run(s, &z, max, &used) : KVSP_ERR_NOMEM;
+  if (rc == KVSP_ERR_NOMEM && memory.status != KVSP_OK) rc = memory.status;
   (void)inflateEnd(&z);
   out->data = s->bytes;
   out->len = used;

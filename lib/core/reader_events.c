@@ -82,6 +82,12 @@ static int begin_implied(kvsp_reader *r) {
   return KVSP_OK;
 }
 
+/* A master that says nothing of fragments and frames.  A CRC-32 in it is seen
+ * by going into it. */
+static int begin_unneeded(kvsp_reader *r) {
+  return r->flags & KVSP_READ_CHECK_CRC ? KVSP_OK : kvsp_reader_pass_over(r);
+}
+
 static int on_master_begin(kvsp_reader *r) {
   const kvsp_event *e = r->event;
   int rc;
@@ -93,7 +99,7 @@ static int on_master_begin(kvsp_reader *r) {
   if (e->flags & KVSP_EVENT_IMPLIED) return begin_implied(r);
   if (e->flags & KVSP_EVENT_MISPLACED) return kvsp_reader_pass_over(r);
   if (e->id == KVSP_ID_BLOCK_GROUP) return kvsp_reader_begin_block_group(r);
-  if (!is_entered(e->id)) return kvsp_reader_pass_over(r);
+  if (!is_entered(e->id)) return begin_unneeded(r);
   if (e->id == KVSP_ID_SEGMENT) r->segment_seen = true;
   rc = kvsp_document_begin_master(r->document, e->id, &r->tokenizer.limits);
   return rc == KVSP_OK ? KVSP_OK : kvsp_reader_status_fault(r, rc);

@@ -55,8 +55,6 @@ int kvsp_reader_pass_over(kvsp_reader *r) {
   bool is_master = e->type == KVSP_EVENT_MASTER_BEGIN;
   int rc;
   if (e->size == KVSP_SIZE_UNKNOWN) return KVSP_OK;
-  /* A CRC-32 is seen by going into its parent. */
-  if (is_master && r->flags & KVSP_READ_CHECK_CRC) return KVSP_OK;
   r->passed_over = e->offset;
   if (is_searched(r, e)) {
     rc = kvsp_tokenizer_search(&r->tokenizer);
@@ -72,7 +70,9 @@ int kvsp_reader_pass_over(kvsp_reader *r) {
 /* The element of the current event cannot be used; those behind it can. */
 int kvsp_reader_element_fault(kvsp_reader *r, int status, const char *reason) {
   const kvsp_event *e = r->event;
-  bool is_block = e->id == KVSP_ID_SIMPLE_BLOCK || e->id == KVSP_ID_BLOCK_GROUP;
+  bool is_block = e->id == KVSP_ID_SIMPLE_BLOCK ||
+                  e->id == KVSP_ID_BLOCK_GROUP ||
+                  e->id == KVSP_ID_ENCRYPTED_BLOCK;
   if (!can_be_gap(status))
     return kvsp_reader_fail(r, status, e->offset, e->id, reason);
   if (r->flags & KVSP_READ_STRICT) {

@@ -64,7 +64,7 @@ static void end_encoding(struct track *track) {
   if (encoding == 0) return;
   if (track->shown.encodings) encoding |= KVSP_ENCODING_OTHER;
   track->shown.encodings |= encoding;
-  track->encoding_scope = track->encoding.scope;
+  track->encoding_scope |= track->encoding.scope;
   track->stripped = track->encoding.settings;
 }
 

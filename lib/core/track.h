@@ -25,7 +25,7 @@ struct encoding {
 struct track {
   kvsp_track shown; /* first, so that the one is found from the other */
   struct encoding encoding;
-  uint64_t encoding_scope;  /* of the one that shown.encodings tells of */
+  uint64_t encoding_scope;  /* of all that shown.encodings tells of */
   kvsp_view stripped;       /* what is left out of each frame */
   uint64_t timestamp_scale; /* TrackTimestampScale in 1/2^32 */
   /* Of the blocks seen in this fragment, for the mean distance of frames. */

@@ -8,7 +8,8 @@
 #
 #   N      so many of them differ in a way that none of the other rules says
 #   shift  their times are off by the same for all frames of the track
-#   tick   behind the first of a lace their times are rounded (under 1 ms)
+#   tick   behind the first of a lace their times are rounded: by less than two
+#          ticks (that of all the lace and that of the frame) of up to 1 ms
 #   none   behind the first of a lace they have no time
 #   lace   behind the first of a lace they have no key flag
 #
@@ -36,7 +37,7 @@ function explain(i, f, a, b) {
     return "none"
   if (("lace" in wanted) && a == "1" && b == "0" && f[6] > 0)
     return "lace"
-  if (("tick" in wanted) && f[6] > 0 && a - b < 1000000 && b - a < 1000000)
+  if (("tick" in wanted) && f[6] > 0 && a - b < 2000000 && b - a < 2000000)
     return "tick"
   if (("shift" in wanted) && b != "none" && off[f[1]] == a - b)
     return "shift"

@@ -37,7 +37,6 @@ namespace {
 using ElementPointer = std::unique_ptr<libebml::EbmlElement>;
 
 const uint64_t kEbml = 0x1A45DFA3;
-const uint64_t kSegment = 0x18538067;
 /* Half of what fits, so that sums of offsets do not overflow. */
 const uint64_t kNoEnd = std::numeric_limits<uint64_t>::max() / 2;
 

@@ -177,6 +177,9 @@ const std::set<uint64_t> kUnknownSize = {0x18538067, 0x1F43B675};
  * it no default. */
 const std::set<uint64_t> kNoDefault = {0x4282};
 
+/* libmatroska leaves the default of TrackOffset uninitialised; it is 0. */
+const std::map<uint64_t, std::string> kDefault = {{0x537F, ".i = 0"}};
+
 /* What libebml lacks: RFC 8794, 11.2.9 to 11.2.11.  Parents first. */
 struct Addition {
   uint64_t id;
@@ -242,6 +245,9 @@ void describe_value(Element &out, const libebml::EbmlElement &e) {
   } else if (dynamic_cast<const EbmlBinary *>(&e)) {
     out.type = "BINARY";
   }
+  const auto known = kDefault.find(out.id);
+  if (known != kDefault.end())
+    value = known->second;
   if (value.empty() || kNoDefault.count(out.id))
     return;
   out.default_value = value;

@@ -206,6 +206,58 @@ const struct sound_element *sound_block(const struct sound *s,
   return &s->elements[f->block];
 }
 
+/* ---- what a torn Block takes in ------------------------------------------ */
+
+/* Where the element ends that stands at a place of the damaged stream, if it is
+ * a Block; 0: it is none, or does not end. */
+static size_t block_end(const struct damage *d, size_t at) {
+  kvsp_view v = {d->data.data + at, d->data.len - at};
+  uint64_t id, size;
+  int id_size = kvsp_ebml_read_id(v, &id);
+  int size_size;
+  if (id_size <= 0) return 0;
+  if (id != KVSP_ID_SIMPLE_BLOCK && id != KVSP_ID_BLOCK_GROUP) return 0;
+  v.data += id_size;
+  v.len -= (size_t)id_size;
+  size_size = kvsp_ebml_read_size(v, &size);
+  if (size_size <= 0 || size > v.len - (size_t)size_size) return 0;
+  return at + (size_t)id_size + (size_t)size_size + (size_t)size;
+}
+
+static bool is_boundary(const struct sound *s, const struct damage *d,
+                        size_t at) {
+  size_t from;
+  if (at == d->data.len) return true;
+  if (!damage_origin(d, at, &from)) return false;
+  return s->elements[last_before(s, from)].begin == from;
+}
+
+/* The Block that is torn at the end of the span, if it ends in the damaged
+ * stream exactly where an element begins, or the stream ends: from *begin to
+ * *end. */
+static bool is_torn_in_silence(const struct sound *s, const struct damage *d,
+                               const struct damage_span *span, size_t *begin,
+                               size_t *end) {
+  const struct sound_element *e;
+  size_t last = last_before(s, span->from + span->len - 1);
+  if (last == INTACT_NONE || s->elements[last].begin < span->from) return false;
+  e = &s->elements[last];
+  if (e->end <= span->from + span->len) return false;
+  *begin = span->at + (e->begin - span->from);
+  *end = block_end(d, *begin);
+  return *end > 0 && is_boundary(s, d, *end);
+}
+
+bool intact_is_swallowed(const struct sound *s, const struct damage *d,
+                         size_t at) {
+  size_t begin, end;
+  for (size_t i = 0; i < d->span_count; i++)
+    if (is_torn_in_silence(s, d, &d->spans[i], &begin, &end) && begin <= at &&
+        at < end)
+      return true;
+  return false;
+}
+
 /* ---- what still means the same ------------------------------------------- */
 
 /* Elements that end what an earlier one of their kind said. */
@@ -264,6 +316,7 @@ static bool holds(const struct sound *s, const struct damage *d, size_t element,
   if (element == INTACT_NONE) return false;
   e = &s->elements[element];
   if (!find_last(d, e, here, &at)) return false;
+  if (intact_is_swallowed(s, d, at)) return false;
   return !is_taken_over_between(s, d, at + (e->end - e->begin), here, e->id);
 }
 
@@ -281,12 +334,25 @@ static bool has_begun(const struct sound *s, const struct damage *d,
   return find_last(d, &segment, here, &at);
 }
 
+/* Whether the header of the Timestamp's Cluster is whole; a wrong size in it
+ * may be so long that the Timestamp is taken for a part of it. */
+static bool has_cluster(const struct sound *s, const struct damage *d,
+                        size_t timestamp, size_t here) {
+  size_t cluster =
+      element_before(s, timestamp, KVSP_ID_CLUSTER, KVSP_ID_CLUSTER);
+  struct sound_element header = s->elements[cluster];
+  size_t at;
+  header.end = header.content;
+  return find_last(d, &header, here, &at);
+}
+
 struct claim intact_claim(const struct sound *s, const struct sound_frame *f,
                           const struct damage *d, size_t block_at) {
   const struct sound_document *document = &s->documents[f->document];
   struct claim claim = {0};
   claim.frame = holds(s, d, document->tracks, block_at);
   claim.time = claim.frame && holds(s, d, f->timestamp, block_at) &&
+               has_cluster(s, d, f->timestamp, block_at) &&
                (document->info == INTACT_NONE ||
                 holds(s, d, document->info, block_at));
   claim.number = claim.frame && has_begun(s, d, document, block_at) &&
@@ -338,13 +404,22 @@ static bool fits_somewhere(const struct sound *s, size_t before,
   return false;
 }
 
+static bool joins(const struct sound *s, const struct damage *d, size_t from,
+                  const struct damage_span *span) {
+  size_t begin, end;
+  if (span->from == from) return true;
+  if (span > d->spans && is_torn_in_silence(s, d, span - 1, &begin, &end))
+    return true;
+  return fits_somewhere(s, from, span->from);
+}
+
 bool intact_is_seamless(const struct sound *s, const struct damage *d) {
-  size_t at = 0, from = 0;
+  size_t at = 0, from = 0, begin, end;
   for (size_t i = 0; i < d->span_count; i++) {
     const struct damage_span *span = &d->spans[i];
-    if (span->at != at) return false; /* new bytes before it */
-    if (span->from != from && !fits_somewhere(s, from, span->from))
-      return false;
+    if (span->at != at) /* new bytes before it */
+      return i > 0 && is_torn_in_silence(s, d, span - 1, &begin, &end);
+    if (!joins(s, d, from, span)) return false;
     at = span->at + span->len;
     from = span->from + span->len;
   }

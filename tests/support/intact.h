@@ -84,6 +84,15 @@ struct claim intact_claim(const struct sound *s, const struct sound_frame *f,
  */
 bool intact_is_seamless(const struct sound *s, const struct damage *d);
 
+/*
+ * Whether the place lies in what a torn Block, or one of another size now,
+ * takes in, and that ends exactly where an element begins.  Then the stream
+ * is again one without a fault, and what the Block holds is a frame: any
+ * bytes may be one.
+ */
+bool intact_is_swallowed(const struct sound *s, const struct damage *d,
+                         size_t at);
+
 /* Whether bytes changed and none moved: *from to *to holds all that did. */
 bool intact_is_substitution(const struct sound *s, const struct damage *d,
                             size_t *from, size_t *to);

@@ -43,6 +43,7 @@ struct fragment {
 struct outcome {
   uint64_t digest; /* of all items, with all that matters in them           */
   size_t item_count;
+  bool tight;      /* limits                                               */
   struct delivered *frames;
   size_t frame_count, frame_capacity;
   struct fragment *fragments;
@@ -236,7 +237,8 @@ static void complain(const struct judge *j, const struct damage *d,
                      size_t piece, const char *what, size_t at) {
   if (j->lost + j->wrong + j->other > COMPLAINTS_MAX) return;
   save(d);
-  fprintf(stderr, "%s, pieces of %zu: %s (%zu)\n", d->what, piece, what, at);
+  fprintf(stderr, "%s, pieces of %zu%s: %s (%zu)\n", d->what, piece,
+          j->outcome->tight ? ", tight limits" : "", what, at);
 }
 
 /* ---- frames that must come out ------------------------------------------- */
@@ -278,7 +280,7 @@ static void judge_lost(struct judge *j, const struct damage *d, size_t piece) {
     for (; damage_find(d, block->begin, block->end, after, &at);
          after = at + 1) {
       struct claim claim = intact_claim(j->sound, f, d, at);
-      if (!claim.frame || came_out(j, f, &claim, at, &hint)) continue;
+      if (!claim.frame || intact_is_swallowed(j->sound, d, at) || came_out(j, f, &claim, at, &hint)) continue;
       j->lost++;
       complain(j, d, piece, "an intact frame is lost", f->offset);
     }
@@ -477,6 +479,7 @@ void judge_damage(struct judge *j, const struct damage *d, size_t piece,
   if (j->outcome == NULL) j->outcome = calloc(1, sizeof *j->outcome);
   if (j->outcome == NULL) abort();
   j->cases++;
+  j->outcome->tight = tight;
   outcome_read(j->outcome, &d->data, 0, used);
   judge_outcome(j, d, 0, used);
   if (piece > 0) judge_pieces(j, d, piece, used);

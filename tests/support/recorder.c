@@ -75,6 +75,13 @@ static void put_number(struct recorder *recorder, const char *name,
 
 /* ---- what an item holds ------------------------------------------------ */
 
+static void put_audio(struct recorder *recorder, const kvsp_track *t) {
+  put(recorder, " audio=%g", t->audio_sample_rate);
+  put_number(recorder, "channels", t->audio_channels);
+  put_number(recorder, "depth", t->audio_bit_depth);
+  put_view(recorder, "codec", t->audio_codec_id);
+}
+
 static void put_track(struct recorder *recorder, const kvsp_track *t) {
   put(recorder, " track{");
   put_number(recorder, "number", t->number);
@@ -91,7 +98,18 @@ static void put_track(struct recorder *recorder, const kvsp_track *t) {
   put_view(recorder, "private", t->codec_private);
   put_view(recorder, "name", t->name);
   put_view(recorder, "language", t->language);
+  put_number(recorder, "encodings", t->encodings);
+  put_audio(recorder, t);
   put(recorder, " }");
+}
+
+static void put_targets(struct recorder *recorder, const kvsp_targets *t) {
+  if (t == NULL) return;
+  put_number(recorder, "targets", t->type_value);
+  put_view(recorder, "type", t->type);
+  for (size_t i = 0; i < t->target_count; i++)
+    put(recorder, " %" PRIX64 ":%" PRIu64, t->targets[i].element_id,
+        t->targets[i].uid);
 }
 
 static void put_tags(struct recorder *recorder, const kvsp_tag *const *tags,
@@ -103,6 +121,7 @@ static void put_tags(struct recorder *recorder, const kvsp_tag *const *tags,
     put_view(recorder, "value", tags[i]->value);
     put_number(recorder, "flags", tags[i]->flags);
     put_number(recorder, "depth", tags[i]->depth);
+    put_targets(recorder, tags[i]->targets);
     put(recorder, " }");
   }
 }
@@ -139,6 +158,14 @@ static void put_whole_fragment(struct recorder *recorder,
   put_tags(recorder, f->tags, f->tag_count);
 }
 
+static void put_additions(struct recorder *recorder, const kvsp_frame *f) {
+  put_view(recorder, "state", f->codec_state);
+  for (size_t i = 0; i < f->addition_count; i++) {
+    put_number(recorder, "addition", f->additions[i].id);
+    put_view(recorder, "data", f->additions[i].data);
+  }
+}
+
 static void put_frame(struct recorder *recorder, const kvsp_frame *f) {
   put_number(recorder, "frame", f->index);
   put_number(recorder, "track", f->track->number);
@@ -151,6 +178,7 @@ static void put_frame(struct recorder *recorder, const kvsp_frame *f) {
   put_number(recorder, "flags", f->flags);
   put(recorder, " lace=%" PRIu32 ":%" PRIu32 "/%" PRIu32, f->lacing,
       f->lace_index, f->lace_count);
+  put_additions(recorder, f);
   if (!(recorder->flags & RECORD_NO_DATA))
     put(recorder, " data=%zu:%016" PRIx64, f->data.len,
         hash_bytes(f->data.data, f->data.len));
@@ -162,6 +190,7 @@ static void put_gap(struct recorder *recorder, const kvsp_gap *g) {
   put(recorder, " status=%s id=%" PRIX64, kvsp_status_name(g->status),
       g->element_id);
   put(recorder, " lost=%" PRId64 " (%s)", g->frames_lost, g->reason);
+  put_number(recorder, "affected", g->fragments_affected);
 }
 
 void record_item(struct recorder *recorder, const kvsp_item *item) {

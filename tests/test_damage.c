@@ -449,7 +449,7 @@ START_TEST(group_that_makes_no_sense) {
 END_TEST
 
 START_TEST(values_that_cannot_be) {
-  struct expected e = {.order = "gggFfE"};
+  struct expected e = {.order = "ggFfE"};
   struct bytes b = {0};
   size_t at, info, tracks, entry;
   mux_document(&b);
@@ -467,9 +467,8 @@ START_TEST(values_that_cannot_be) {
   tracks = mux_begin(&b, KVSP_ID_TRACKS);
   entry = mux_begin(&b, KVSP_ID_TRACK_ENTRY);
   mux_uint(&b, KVSP_ID_TRACK_NUMBER, 1);
-  at = b.len;
+  /* Not allowed either, but it harms no frame: as if it was not there. */
   mux_uint(&b, KVSP_ID_DEFAULT_DURATION, 0);
-  expect_gap(&e, at, b.len, KVSP_ERR_SCHEMA, KVSP_ID_DEFAULT_DURATION);
   mux_end(&b, entry);
   mux_end(&b, tracks);
   mux_cluster(&b, 0);
@@ -832,7 +831,7 @@ START_TEST(declared_sizes_take_no_memory) {
   put_head(&b);
   mux_cluster(&b, 0);
   /* A SimpleBlock of 60 MB, a few bytes of which come. */
-  bytes_append(&b, "\xA3\x08\x03\x93\x87\x00", 6);
+  bytes_append(&b, "\xA3\x08\x03\x93\x87\x00\x81\x00\x00\x80", 10);
   build_append_payload(&b, 500, 1);
   for (int way = 0; way < FEED_WAYS; way++) {
     struct recorder recorder = {0};

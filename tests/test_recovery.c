@@ -190,20 +190,21 @@ struct trial {
   bool is_large;
 };
 
-/* Judges the damage just made: each read size comes in turn, small ones only
- * now and then where they cost too much. */
+/* Judges the damage just made, read whole; now and then (in a long run:
+ * always) in pieces as well, whose sizes come in turn. */
 static void judge_next(struct trial *t) {
-  static const size_t pieces[] = {4096, 7,   1000, 1,    313,
-                                  64,   255, 2,    1500, 31};
+  static const size_t pieces[] = {4096, 7, 1000, 1, 313, 64, 255, 2, 1500, 31};
   size_t n = t->judge.cases;
-  size_t piece = pieces[n % (sizeof pieces / sizeof *pieces)];
-  if (t->is_large && piece < 1000 && n % 8 > 0) piece = 65536 + piece;
+  size_t turn = is_long ? n : n / 4;
+  size_t piece = pieces[turn % (sizeof pieces / sizeof *pieces)];
+  if (!is_long && n % 4 > 0) piece = 0;
   judge_damage(&t->judge, &t->damage, piece, n % 3 == 2);
 }
 
 typedef void (*property)(struct trial *t);
 
-static void try_property(int stream, property run, const char *name) {
+static void try_property(int stream, property run, const char *name,
+                         size_t lossy_per_1000) {
   struct trial t = {.is_large = stream == LARGE};
   char what[100];
   bool fine;
@@ -212,7 +213,7 @@ static void try_property(int stream, property run, const char *name) {
   t.damage.random = 1000 + (unsigned)stream;
   run(&t);
   snprintf(what, sizeof what, "%s, %s", stream_names[stream], name);
-  fine = judge_report(&t.judge, what);
+  fine = judge_report(&t.judge, what, lossy_per_1000);
   judge_free(&t.judge);
   damage_free(&t.damage);
   sound_free(&t.sound);
@@ -221,7 +222,7 @@ static void try_property(int stream, property run, const char *name) {
 
 /* Every position in small streams, some in large ones. */
 static size_t step(const struct trial *t, size_t usual) {
-  return t->is_large ? stride(4001 * usual, 211 * usual) : stride(usual, 1);
+  return t->is_large ? stride(12007 * usual, 211 * usual) : stride(usual, 1);
 }
 
 /* ---- cuts and joins ------------------------------------------------------ */
@@ -238,14 +239,14 @@ static void cut_with_the_next_document(struct trial *t) {
 }
 
 static void cut_at_the_end(struct trial *t) {
-  for (size_t p = 1; p < t->sound.data.len; p += step(t, 3)) {
+  for (size_t p = 1; p < t->sound.data.len; p += step(t, 7)) {
     damage_cut_end(&t->damage, &t->sound.data, p);
     judge_next(t);
   }
 }
 
 static void join_in_the_middle(struct trial *t) {
-  for (size_t p = 1; p < t->sound.data.len; p += step(t, 3)) {
+  for (size_t p = 1; p < t->sound.data.len; p += step(t, 7)) {
     damage_join(&t->damage, &t->sound.data, p);
     judge_next(t);
   }
@@ -253,7 +254,8 @@ static void join_in_the_middle(struct trial *t) {
 
 /* Around each element's header: where the faults are. */
 static void cut_and_join_at_headers(struct trial *t) {
-  for (size_t i = 1; i < t->sound.element_count; i += t->is_large ? 7 : 1) {
+  for (size_t i = 1; i < t->sound.element_count;
+       i += t->is_large ? stride(41, 5) : stride(3, 1)) {
     const struct sound_element *e = &t->sound.elements[i];
     size_t document = 0;
     while (sound_document_begin(&t->sound, document) <= e->begin) document++;
@@ -277,7 +279,8 @@ static void insert(struct trial *t, size_t p) {
 }
 
 static void junk_between_documents(struct trial *t) {
-  for (size_t n = 0; n < stride(10, 300); n++)
+  size_t rounds = t->is_large ? stride(2, 50) : stride(10, 300);
+  for (size_t n = 0; n < rounds; n++)
     for (size_t i = 0; i <= t->sound.document_count; i++)
       insert(t, sound_document_begin(&t->sound, i));
 }
@@ -292,6 +295,7 @@ static void junk_between_blocks(struct trial *t) {
     for (size_t i = 0; i < t->sound.element_count; i++) {
       const struct sound_element *e = &t->sound.elements[i];
       if (!is_block(e)) continue;
+      if (t->is_large && i % stride(5, 1) != 0) continue;
       insert(t, e->begin);
       if (i + 1 == t->sound.element_count || !is_block(e + 1))
         insert(t, e->end);
@@ -332,11 +336,11 @@ static void flip_headers(struct trial *t, bool blocks_only, size_t every) {
 }
 
 static void flip_block_headers(struct trial *t) {
-  flip_headers(t, true, t->is_large ? stride(97, 3) : stride(2, 1));
+  flip_headers(t, true, t->is_large ? stride(397, 3) : stride(7, 1));
 }
 
 static void flip_element_headers(struct trial *t) {
-  flip_headers(t, false, t->is_large ? stride(97, 3) : stride(2, 1));
+  flip_headers(t, false, t->is_large ? stride(397, 3) : stride(7, 1));
 }
 
 static void flip_anywhere(struct trial *t) {
@@ -358,7 +362,7 @@ static void pick_range(struct trial *t, size_t *from, size_t *to) {
 }
 
 static void drop_and_duplicate(struct trial *t) {
-  size_t cases = t->is_large ? stride(100, 3000) : stride(1500, 100000);
+  size_t cases = t->is_large ? stride(30, 3000) : stride(1000, 30000);
   size_t from, to;
   for (size_t i = 0; i < cases; i++) {
     pick_range(t, &from, &to);
@@ -372,14 +376,14 @@ static void drop_and_duplicate(struct trial *t) {
 
 /* From the beginning of one element to that of another: nothing is torn. */
 static void drop_and_duplicate_elements(struct trial *t) {
-  size_t cases = t->is_large ? stride(100, 3000) : stride(1500, 50000);
+  size_t cases = t->is_large ? stride(30, 3000) : stride(1000, 30000);
   for (size_t i = 0; i < cases; i++) {
     size_t count = t->sound.element_count;
     size_t a = damage_random(&t->damage.random, count);
     size_t n = 1 + damage_random(&t->damage.random, 12);
     size_t from = t->sound.elements[a].begin;
-    size_t to = a + n < count ? t->sound.elements[a + n].begin
-                              : t->sound.data.len;
+    size_t to =
+        a + n < count ? t->sound.elements[a + n].begin : t->sound.data.len;
     damage_drop(&t->damage, &t->sound.data, from, to);
     judge_next(t);
     damage_duplicate(&t->damage, &t->sound.data, from, to);
@@ -389,29 +393,41 @@ static void drop_and_duplicate_elements(struct trial *t) {
 
 /* ---- the suite ----------------------------------------------------------- */
 
+/*
+ * Where whole ranges are missing or come twice, the headers of Clusters, their
+ * Timestamps and head Tags go with them or stand where they should not, and a
+ * block's time or fragment can then not always be known: in very few of these
+ * streams a block that is whole comes out with another time, or not at all,
+ * in a fragment that is marked.  Everywhere else no frame may be lost.
+ */
+#define LOSSY_WHEN_DROPPED 5
+
 static const struct {
   const char *name;
   property run;
+  size_t lossy_per_1000; /* cases that may lose an intact frame */
 } properties[] = {
-    {"cut with the next document", cut_with_the_next_document},
-    {"cut at the end", cut_at_the_end},
-    {"joined in the middle", join_in_the_middle},
-    {"cut and joined at headers", cut_and_join_at_headers},
-    {"junk between documents", junk_between_documents},
-    {"junk between Blocks", junk_between_blocks},
-    {"junk anywhere", junk_anywhere},
-    {"junk instead of bytes", junk_instead},
-    {"flips in Blocks' headers", flip_block_headers},
-    {"flips in elements' headers", flip_element_headers},
-    {"flips anywhere", flip_anywhere},
-    {"ranges dropped and sent twice", drop_and_duplicate},
-    {"elements dropped and sent twice", drop_and_duplicate_elements},
+    {"cut with the next document", cut_with_the_next_document, 0},
+    {"cut at the end", cut_at_the_end, 0},
+    {"joined in the middle", join_in_the_middle, 0},
+    {"cut and joined at headers", cut_and_join_at_headers, 0},
+    {"junk between documents", junk_between_documents, 0},
+    {"junk between Blocks", junk_between_blocks, 0},
+    {"junk anywhere", junk_anywhere, 0},
+    {"junk instead of bytes", junk_instead, 0},
+    {"flips in Blocks' headers", flip_block_headers, 0},
+    {"flips in elements' headers", flip_element_headers, 0},
+    {"flips anywhere", flip_anywhere, 0},
+    {"ranges dropped and sent twice", drop_and_duplicate, LOSSY_WHEN_DROPPED},
+    {"elements dropped and sent twice", drop_and_duplicate_elements,
+     LOSSY_WHEN_DROPPED},
 };
 #define PROPERTIES (int)(sizeof properties / sizeof *properties)
 
 START_TEST(nothing_intact_is_lost) {
   try_property(_i % STREAMS, properties[_i / STREAMS].run,
-               properties[_i / STREAMS].name);
+               properties[_i / STREAMS].name,
+               properties[_i / STREAMS].lossy_per_1000);
 }
 END_TEST
 

@@ -30,6 +30,7 @@ static const char usage[] =
     "  -d, --max-depth N       no elements deeper than N (0: the top level)\n"
     "  -n, --read-size N       read N bytes at a time (default 64k)\n"
     "      --max-value BYTES   refuse longer strings (default 1M)\n"
+    "      --check-crc         verify CRC-32 elements; a mismatch is a fault\n"
     "      --strict            stop at the first fault instead of going on at\n"
     "                          the next EBML header\n"
     "      --help              this text\n"
@@ -158,25 +159,36 @@ static void on_event(struct elements *e, const kvsp_event *event) {
 }
 
 /* Says what is wrong and where, in the list and, the first time, as a
- * complaint. */
-static void tell_fault(struct elements *e, int status) {
-  const kvsp_error_info *error = kvsp_tokenizer_error(e->tokenizer);
-  bool detailed = error->status == status;
-  const char *reason = detailed ? error->message : kvsp_status_text(status);
-  uint64_t offset =
-      detailed ? error->offset : kvsp_tokenizer_offset(e->tokenizer);
+ * complaint.  id 0: no known element. */
+static void print_fault(struct elements *e, uint64_t offset, uint64_t id,
+                        const char *reason) {
   finish_blob(e);
   output_print("%10" PRIu64 "  FAULT: %s", offset, reason);
-  if (detailed && error->element_id != 0) {
-    const kvsp_element_info *info = kvsp_element_by_id(error->element_id);
+  if (id != 0) {
+    const kvsp_element_info *info = kvsp_element_by_id(id);
     output_print(" (%s, 0x%" PRIX64 ")",
-                 info != NULL ? info->name : "unknown element",
-                 error->element_id);
+                 info != NULL ? info->name : "unknown element", id);
   }
   output_write("\n", 1);
   if (!e->faulty)
     complain("%s: byte %" PRIu64 ": %s", e->source.name, offset, reason);
   e->faulty = true;
+}
+
+static void tell_fault(struct elements *e, int status) {
+  const kvsp_error_info *error = kvsp_tokenizer_error(e->tokenizer);
+  if (error->status == status)
+    print_fault(e, error->offset, error->element_id, error->message);
+  else
+    print_fault(e, kvsp_tokenizer_offset(e->tokenizer), 0,
+                kvsp_status_text(status));
+}
+
+/* KVSP_OK, or KVSP_ERR_CRC to stop at the mismatch. */
+static int check_crc(struct elements *e, const kvsp_event *event) {
+  if (!(event->flags & KVSP_EVENT_CRC_MISMATCH)) return KVSP_OK;
+  print_fault(e, event->offset, event->id, kvsp_status_text(KVSP_ERR_CRC));
+  return e->arguments->strict ? KVSP_ERR_CRC : KVSP_OK;
 }
 
 static bool is_of_data(int status) {
@@ -190,8 +202,12 @@ static int drain(struct elements *e) {
   int status = KVSP_OK;
   while (status == KVSP_OK && !output_failed()) {
     status = kvsp_tokenizer_next(e->tokenizer, &event);
-    if (status == KVSP_OK) on_event(e, event);
-    if (status >= 0) continue;
+    if (status == KVSP_OK) {
+      on_event(e, event);
+      status = check_crc(e, event);
+      continue;
+    }
+    if (status > 0) continue;
     tell_fault(e, status);
     if (is_of_data(status) && !e->arguments->strict)
       status = kvsp_tokenizer_resync(e->tokenizer);
@@ -228,6 +244,7 @@ static int read_option(struct arguments *a, int code, const char *text) {
       a->max_depth = (uint32_t)number;
       return status;
     case 'n': return option_read_size(text, &a->read_size);
+    case 'c': a->config.flags |= KVSP_TOKENIZE_CHECK_CRC; return EXIT_WELL;
     case 's': a->strict = true; return EXIT_WELL;
     case 'h': a->help = true; return EXIT_WELL;
     case OPTION_MAX_VALUE: return option_limit(code, text, &a->limits);
@@ -240,6 +257,7 @@ static int read_arguments(struct arguments *a, int argc, char **argv) {
       {"max-depth", required_argument, NULL, 'd'},
       {"read-size", required_argument, NULL, 'n'},
       {"max-value", required_argument, NULL, OPTION_MAX_VALUE},
+      {"check-crc", no_argument, NULL, 'c'},
       {"strict", no_argument, NULL, 's'},
       {"help", no_argument, NULL, 'h'},
       {NULL, 0, NULL, 0}};

@@ -27,6 +27,7 @@ static const char usage[] =
     "  -n, --read-size N       read N bytes at a time (default 64k)\n"
     "  -t, --track N           frames of track N only; may be repeated\n"
     "  -k, --key-frames        key frames only\n"
+    "      --check-crc         verify CRC-32 elements; a mismatch is a gap\n"
     "      --strict            stop at the first fault instead of a gap\n"
     "      --help              this text\n"
     "\n" OPTION_LIMITS_HELP
@@ -124,6 +125,12 @@ static int write_frame(const kvsp_frame *f) {
   failed |= json_put(o, "lacing", json_string(lacing_name(f->lacing)));
   failed |= json_put(o, "offset", json_uint(f->offset));
   failed |= json_put(o, "size", json_uint(f->size));
+  if (f->flags & KVSP_FRAME_ENCRYPTED)
+    failed |= json_put(o, "encrypted", json_true());
+  if (f->flags & KVSP_FRAME_COMPRESSED)
+    failed |= json_put(o, "compressed", json_true());
+  if (f->addition_count > 0)
+    failed |= json_put(o, "additions", json_uint(f->addition_count));
   return finish_line(o, failed);
 }
 
@@ -239,6 +246,7 @@ static int read_option(struct arguments *a, int code, const char *text) {
     case 'n': return option_read_size(text, &a->read_size);
     case 't': return add_track(a, text);
     case 'k': a->config.flags |= KVSP_READ_KEY_FRAMES; return EXIT_WELL;
+    case 'c': a->config.flags |= KVSP_READ_CHECK_CRC; return EXIT_WELL;
     case 's': a->config.flags |= KVSP_READ_STRICT; return EXIT_WELL;
     case 'h': a->help = true; return EXIT_WELL;
     default:
@@ -253,6 +261,7 @@ static int read_arguments(struct arguments *a, int argc, char **argv) {
       {"read-size", required_argument, NULL, 'n'},
       {"track", required_argument, NULL, 't'},
       {"key-frames", no_argument, NULL, 'k'},
+      {"check-crc", no_argument, NULL, 'c'},
       {"strict", no_argument, NULL, 's'},
       {"help", no_argument, NULL, 'h'},
       OPTION_LIMITS,

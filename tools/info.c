@@ -30,6 +30,7 @@ static const char usage[] =
     "  -j, --json              one JSON object instead of a table\n"
     "  -f, --fragments         a row for each fragment, too\n"
     "  -n, --read-size N       read N bytes at a time (default 64k)\n"
+    "      --check-crc         verify CRC-32 elements; a mismatch is a gap\n"
     "      --strict            stop at the first fault instead of a gap\n"
     "      --help              this text\n"
     "\n" OPTION_LIMITS_HELP
@@ -135,6 +136,7 @@ static int read_option(struct arguments *a, int code, const char *text) {
     case 'j': a->as_json = true; return EXIT_WELL;
     case 'f': a->fragments = true; return EXIT_WELL;
     case 'n': return option_read_size(text, &a->read_size);
+    case 'c': a->config.flags |= KVSP_READ_CHECK_CRC; return EXIT_WELL;
     case 's': a->config.flags |= KVSP_READ_STRICT; return EXIT_WELL;
     case 'h': a->help = true; return EXIT_WELL;
     default:
@@ -149,6 +151,7 @@ static int read_arguments(struct arguments *a, int argc, char **argv) {
       {"json", no_argument, NULL, 'j'},
       {"fragments", no_argument, NULL, 'f'},
       {"read-size", required_argument, NULL, 'n'},
+      {"check-crc", no_argument, NULL, 'c'},
       {"strict", no_argument, NULL, 's'},
       {"help", no_argument, NULL, 'h'},
       OPTION_LIMITS,

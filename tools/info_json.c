@@ -118,6 +118,12 @@ static json_t *track_row(const struct track_summary *t) {
   failed |= json_put(o, "sample_rate", json_double_or_null(t->sample_rate));
   failed |= json_put(o, "channels", json_uint_or_null(t->channels));
   failed |= json_put(o, "bit_depth", json_uint_or_null(t->bit_depth));
+  if (t->encodings != 0)
+    failed |= json_put(o, "encodings", json_encodings(t->encodings));
+  if (t->audio_corrected)
+    failed |= json_put(o, "audio",
+                       json_audio(text(t->audio_codec_id), t->audio_sample_rate,
+                                  t->audio_channels, t->audio_bit_depth));
   failed |= json_put(o, "frames", json_uint(t->frames));
   failed |= json_put(o, "key_frames", json_uint(t->key_frames));
   failed |= json_put(o, "bytes", json_uint(t->bytes));

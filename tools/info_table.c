@@ -193,14 +193,17 @@ struct track_widths {
 static void fill_format(struct track_row *row, const struct track_summary *t) {
   char *out = row->format;
   size_t room = sizeof row->format;
+  bool corrected = t->audio_corrected;
+  double rate = corrected ? t->audio_sample_rate : t->sample_rate;
+  uint32_t channels = corrected ? t->audio_channels : t->channels;
+  uint32_t bit_depth = corrected ? t->audio_bit_depth : t->bit_depth;
   if (t->width != 0 || t->height != 0)
     snprintf(out, room, "%" PRIu32 "x%" PRIu32, t->width, t->height);
-  else if (t->channels != 0 && t->bit_depth != 0)
-    snprintf(out, room, "%.10g Hz, %" PRIu32 " ch, %" PRIu32 " bit",
-             t->sample_rate, t->channels, t->bit_depth);
-  else if (t->channels != 0)
-    snprintf(out, room, "%.10g Hz, %" PRIu32 " ch", t->sample_rate,
-             t->channels);
+  else if (channels != 0 && bit_depth != 0)
+    snprintf(out, room, "%.10g Hz, %" PRIu32 " ch, %" PRIu32 " bit", rate,
+             channels, bit_depth);
+  else if (channels != 0)
+    snprintf(out, room, "%.10g Hz, %" PRIu32 " ch", rate, channels);
   else
     snprintf(out, room, "-");
 }
@@ -213,7 +216,7 @@ static void fill_track(struct track_row *row, const struct track_summary *t) {
   else
     snprintf(row->type, sizeof row->type, "%" PRIu32, t->type);
   fill_format(row, t);
-  row->codec = printable(t->codec_id);
+  row->codec = printable(t->audio_corrected ? t->audio_codec_id : t->codec_id);
   row->name = printable(t->name);
 }
 

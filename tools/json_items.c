@@ -41,6 +41,7 @@ const char *json_library_version(void) {
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,6 +129,45 @@ static json_t *whole_or_nothing(json_t *value, int failed) {
   return NULL;
 }
 
+json_t *json_encodings(uint32_t encodings) {
+  static const struct {
+    uint32_t bit;
+    const char *name;
+  } names[] = {{KVSP_ENCODING_HEADER_STRIPPED, "header_stripping"},
+               {KVSP_ENCODING_ZLIB, "zlib"},
+               {KVSP_ENCODING_OTHER, "other"},
+               {KVSP_ENCODING_ENCRYPTED, "encryption"}};
+  json_t *array = json_array();
+  int failed = array == NULL;
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    if (encodings & names[i].bit)
+      failed |= json_array_append_new(array, json_string(names[i].name));
+  }
+  return whole_or_nothing(array, failed);
+}
+
+json_t *json_audio(json_t *codec_id, double sample_rate, uint32_t channels,
+                   uint32_t bit_depth) {
+  json_t *o = json_object();
+  int failed = json_put(o, "codec_id", codec_id);
+  failed |= json_put(o, "sample_rate", json_double_or_null(sample_rate));
+  failed |= json_put(o, "channels", json_uint_or_null(channels));
+  failed |= json_put(o, "bit_depth", json_uint_or_null(bit_depth));
+  return whole_or_nothing(o, failed);
+}
+
+/* A tag MimeType says something else than the track. */
+static bool is_corrected(const kvsp_track *t) {
+  kvsp_view a = t->audio_codec_id;
+  kvsp_view b = t->codec_id;
+  if (a.data == NULL) return false;
+  if (a.len != b.len || (a.len > 0 && memcmp(a.data, b.data, a.len) != 0))
+    return true;
+  return t->audio_sample_rate < t->sample_rate ||
+         t->audio_sample_rate > t->sample_rate ||
+         t->audio_channels != t->channels || t->audio_bit_depth != t->bit_depth;
+}
+
 json_t *json_track(const kvsp_track *t) {
   json_t *o = json_object();
   int failed = 0;
@@ -144,6 +184,13 @@ json_t *json_track(const kvsp_track *t) {
   failed |= json_put(o, "sample_rate", json_double_or_null(t->sample_rate));
   failed |= json_put(o, "channels", json_uint_or_null(t->channels));
   failed |= json_put(o, "bit_depth", json_uint_or_null(t->bit_depth));
+  if (t->encodings != 0)
+    failed |= json_put(o, "encodings", json_encodings(t->encodings));
+  if (is_corrected(t))
+    failed |=
+        json_put(o, "audio",
+                 json_audio(json_view(t->audio_codec_id), t->audio_sample_rate,
+                            t->audio_channels, t->audio_bit_depth));
   return whole_or_nothing(o, failed);
 }
 
@@ -177,6 +224,37 @@ static json_t *base64(kvsp_view v) {
   return value;
 }
 
+/* The UIDs of one kind, in an array of that name; no key for none. */
+static int put_uids(json_t *o, const char *key, const kvsp_targets *targets,
+                    uint64_t element_id) {
+  json_t *array = NULL;
+  int failed = 0;
+  for (size_t i = 0; i < targets->target_count; i++) {
+    if (targets->targets[i].element_id != element_id) continue;
+    if (array == NULL) array = json_array();
+    failed |= json_array_append_new(array, json_uint(targets->targets[i].uid));
+  }
+  return array == NULL ? failed : failed | json_put(o, key, array);
+}
+
+static json_t *json_targets(const kvsp_targets *t) {
+  json_t *o = json_object();
+  int failed = json_put(o, "type_value", json_uint(t->type_value));
+  failed |= json_put(o, "type", json_view(t->type));
+  failed |= put_uids(o, "track_uids", t, KVSP_ID_TAG_TRACK_UID);
+  failed |= put_uids(o, "edition_uids", t, KVSP_ID_TAG_EDITION_UID);
+  failed |= put_uids(o, "chapter_uids", t, KVSP_ID_TAG_CHAPTER_UID);
+  failed |= put_uids(o, "attachment_uids", t, KVSP_ID_TAG_ATTACHMENT_UID);
+  return whole_or_nothing(o, failed);
+}
+
+/* Empty Targets mean the same as none. */
+static bool has_targets(const kvsp_tag *tag) {
+  const kvsp_targets *t = tag->targets;
+  if (t == NULL || tag->depth > 0) return false; /* those of the outer tag */
+  return t->target_count > 0 || t->type.data != NULL || t->type_value != 50;
+}
+
 static json_t *one_tag(const kvsp_tag *tag) {
   static const kvsp_view empty = {(const uint8_t *)"", 0};
   kvsp_view text = tag->value.data != NULL ? tag->value : empty;
@@ -188,6 +266,8 @@ static json_t *one_tag(const kvsp_tag *tag) {
     failed |= json_put(o, "value", json_view(text));
   else
     failed |= json_put(o, "value", json_null());
+  if (has_targets(tag))
+    failed |= json_put(o, "targets", json_targets(tag->targets));
   return whole_or_nothing(o, failed);
 }
 

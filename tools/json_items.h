@@ -35,6 +35,11 @@ json_t *json_view(kvsp_view v);
 json_t *json_time(int64_t ns);
 /* "video", or the number as a string of its own. */
 json_t *json_track_type(uint32_t type);
+/* KVSP_ENCODING_* bits as an array of strings. */
+json_t *json_encodings(uint32_t encodings);
+/* What a track's audio really is.  Takes over codec_id. */
+json_t *json_audio(json_t *codec_id, double sample_rate, uint32_t channels,
+                   uint32_t bit_depth);
 json_t *json_track(const kvsp_track *track);
 json_t *json_tracks(const kvsp_track *const *tracks, size_t count);
 /* The flat list with depths becomes nested arrays. */

@@ -80,6 +80,10 @@ static int print_version(void) {
   output_print("kvsparse %d.%d.%d\n", KVSP_VERSION_MAJOR, KVSP_VERSION_MINOR,
                KVSP_VERSION_PATCH);
   output_print("libkvsparse %s\n", kvsp_version());
+  if (kvsp_features() & KVSP_FEATURE_ZLIB)
+    output_print("features: zlib\n");
+  else
+    output_print("without zlib: such frames stay compressed\n");
 #ifdef HAVE_FFMPEG
   output_print("%s\n", kvsp_av_version());
 #else

@@ -29,7 +29,8 @@ void message_passing(const char *text) {
 #ifdef __GNUC__
 __attribute__((format(printf, 1, 0)))
 #endif
-static void say(const char *format, va_list arguments, const char *hint) {
+static void
+say(const char *format, va_list arguments, const char *hint) {
   char text[1024];
   if (vsnprintf(text, sizeof text, format, arguments) < 0) text[0] = '\0';
   for (char *p = text; *p != '\0'; p++) {

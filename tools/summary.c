@@ -69,10 +69,37 @@ static bool same_text(const char *a, const char *b) {
 
 static void free_track(struct track_summary *t) {
   if (t == NULL) return;
+  free(t->audio_codec_id);
   free(t->codec_id);
   free(t->name);
   free(t->language);
   free(t);
+}
+
+static bool same_number(double a, double b) {
+  return !(a < b) && !(a > b);
+}
+
+/* A tag MimeType may say that the audio is not what the track declares. */
+static int correct_audio(struct track_summary *row, const kvsp_track *track) {
+  char *codec_id;
+  if (track->audio_codec_id.data == NULL) return KVSP_OK;
+  if (copy_text(&codec_id, track->audio_codec_id) != KVSP_OK)
+    return KVSP_ERR_NOMEM;
+  if (same_text(codec_id, row->codec_id) &&
+      same_number(track->audio_sample_rate, row->sample_rate) &&
+      track->audio_channels == row->channels &&
+      track->audio_bit_depth == row->bit_depth) {
+    free(codec_id);
+    return KVSP_OK;
+  }
+  free(row->audio_codec_id);
+  row->audio_codec_id = codec_id;
+  row->audio_corrected = true;
+  row->audio_sample_rate = track->audio_sample_rate;
+  row->audio_channels = track->audio_channels;
+  row->audio_bit_depth = track->audio_bit_depth;
+  return KVSP_OK;
 }
 
 static struct track_summary *describe(const kvsp_track *track) {
@@ -86,16 +113,27 @@ static struct track_summary *describe(const kvsp_track *track) {
   t->sample_rate = track->sample_rate;
   t->channels = track->channels;
   t->bit_depth = track->bit_depth;
+  t->encodings = track->encodings;
   t->codec_private_size = track->codec_private.len;
   t->fragment_pts = no_span();
   t->pts = no_span();
   if (copy_text(&t->codec_id, track->codec_id) != KVSP_OK) goto fail;
   if (copy_text(&t->name, track->name) != KVSP_OK) goto fail;
   if (copy_text(&t->language, track->language) != KVSP_OK) goto fail;
+  if (correct_audio(t, track) != KVSP_OK) goto fail;
   return t;
 fail:
   free_track(t);
   return NULL;
+}
+
+static bool same_audio(const struct track_summary *a,
+                       const struct track_summary *b) {
+  return a->audio_corrected == b->audio_corrected &&
+         same_number(a->audio_sample_rate, b->audio_sample_rate) &&
+         a->audio_channels == b->audio_channels &&
+         a->audio_bit_depth == b->audio_bit_depth &&
+         same_text(a->audio_codec_id, b->audio_codec_id);
 }
 
 static bool same_track(const struct track_summary *a,
@@ -107,6 +145,7 @@ static bool same_track(const struct track_summary *a,
   if (memcmp(&a->sample_rate, &b->sample_rate, sizeof a->sample_rate) != 0)
     return false;
   if (a->codec_private_size != b->codec_private_size) return false;
+  if (a->encodings != b->encodings || !same_audio(a, b)) return false;
   return same_text(a->codec_id, b->codec_id) && same_text(a->name, b->name) &&
          same_text(a->language, b->language);
 }
@@ -143,6 +182,18 @@ static int set_current_tracks(struct summary *s, const kvsp_fragment *f) {
   s->current_count = f->track_count;
   for (size_t i = 0; i < f->track_count; i++) {
     int status = find_track(s, f->tracks[i], &s->current[i]);
+    if (status != KVSP_OK) return status;
+  }
+  return KVSP_OK;
+}
+
+/* The tag may stand behind the Cluster: then the row is there already. */
+static int correct_current_tracks(struct summary *s, const kvsp_fragment *f) {
+  for (size_t i = 0; i < s->current_count && i < f->track_count; i++) {
+    struct track_summary *row = s->current[i];
+    int status = KVSP_OK;
+    if (row != NULL && !row->audio_corrected)
+      status = correct_audio(row, f->tracks[i]);
     if (status != KVSP_OK) return status;
   }
   return KVSP_OK;
@@ -316,6 +367,7 @@ static int end_fragment(struct summary *s, const kvsp_fragment *f) {
   for (size_t i = 0; i < s->current_count; i++) {
     if (s->current[i] != NULL) end_fragment_of_track(s->current[i]);
   }
+  if (correct_current_tracks(s, f) != KVSP_OK) return KVSP_ERR_NOMEM;
   return add_error(s, f);
 }
 

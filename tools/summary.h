@@ -34,6 +34,13 @@ struct track_summary {
   double sample_rate;
   uint32_t channels;
   uint32_t bit_depth;
+  uint32_t encodings; /* KVSP_ENCODING_*                                   */
+  /* What the audio really is, where that is not what is declared above. */
+  bool audio_corrected;
+  double audio_sample_rate;
+  uint32_t audio_channels;
+  uint32_t audio_bit_depth;
+  char *audio_codec_id; /* NULL: as declared                               */
   size_t codec_private_size;
   char *codec_id;
   char *name;

@@ -62,7 +62,9 @@ enum kvsp_status {
                                 bytes (only looked at on request)          */
   KVSP_ERR_COMPRESSION = -106, /* a frame cannot be decompressed           */
 
-  /* A limit of kvsp_limits: raise it, repeat the call, nothing is lost. */
+  /* A limit of kvsp_limits: raise it, repeat the call, nothing is lost.  (A
+   * reader without KVSP_READ_STRICT leaves the element out instead and tells
+   * of it by a GAP; only KVSP_ERR_LIMIT_MEMORY stops it too.) */
   KVSP_ERR_LIMIT_DEPTH = -200,
   KVSP_ERR_LIMIT_TRACKS = -201,
   KVSP_ERR_LIMIT_TAGS = -202,
@@ -100,7 +102,9 @@ typedef struct kvsp_view {
  * Where memory comes from; copied by value.  Set all three functions or none.
  * sizes are those that were asked for.  A NULL from alloc or resize (which
  * then leaves the old memory alone) becomes KVSP_ERR_NOMEM.  It must outlive
- * every object and every kvsp_buf made with it.
+ * every object and every kvsp_buf made with it, and must be safe to use from
+ * several threads where a kvsp_buf is given up on another thread (decoders
+ * with threads do that).
  */
 typedef struct kvsp_allocator {
   void *(*alloc)(void *user, size_t size);

@@ -52,7 +52,8 @@ typedef struct kvsp_pictures kvsp_pictures;
 typedef struct kvsp_pictures_config {
   size_t struct_size;
   const kvsp_allocator *allocator; /* copied; NULL: malloc                 */
-  const kvsp_limits *limits;       /* copied; NULL: the defaults           */
+  const kvsp_limits *limits;       /* of the reader, not of libavcodec;
+                                      copied; NULL: the defaults           */
   uint32_t reader_flags;  /* KVSP_READ_*, but for _NO_DATA                 */
   uint32_t format;        /* this and the next five as in
                              kvsp_decoder_config                           */
@@ -73,7 +74,8 @@ typedef struct kvsp_pictures_config {
   void *item_user;
 } kvsp_pictures_config;
 
-/* config may be NULL.  KVSP_OK, KVSP_ERR_ARG, KVSP_ERR_NOMEM. */
+/* config may be NULL.  KVSP_OK, KVSP_ERR_ARG, KVSP_ERR_LIMIT_MEMORY,
+ * KVSP_ERR_NOMEM. */
 KVSP_API KVSP_MUST_CHECK int kvsp_pictures_new(
     kvsp_pictures **out, const kvsp_pictures_config *config);
 /* NULL is fine. */
@@ -99,6 +101,10 @@ KVSP_API KVSP_MUST_CHECK int kvsp_pictures_commit(kvsp_pictures *p, size_t len,
  */
 KVSP_API KVSP_MUST_CHECK int kvsp_pictures_next(kvsp_pictures *p,
                                                 const kvsp_picture **picture);
+
+/* As kvsp_reader_set_limits: KVSP_OK, KVSP_ERR_ARG, KVSP_ERR_REENTRANT. */
+KVSP_API int kvsp_pictures_set_limits(kvsp_pictures *p,
+                                      const kvsp_limits *limits);
 
 /* Called for each picture.  Return values as for kvsp_item_callback. */
 typedef int (*kvsp_picture_callback)(void *user, const kvsp_picture *picture);

@@ -280,7 +280,8 @@ KVSP_API int kvsp_reader_reset(kvsp_reader *r);
 
 /*
  * Lends len bytes until kvsp_reader_next() returns KVSP_NEED_INPUT, KVSP_END
- * or an error: leave them where they are until then.  len may be 0.
+ * or an error other than KVSP_ERR_LIMIT_* (after which the call can be
+ * repeated): leave them where they are until then.  len may be 0.
  * flags: 0, or KVSP_FINAL when nothing follows.
  * KVSP_OK; KVSP_ERR_ARG; KVSP_ERR_REENTRANT; KVSP_ERR_STATE when the last
  * bytes lent are not used up yet, or KVSP_FINAL was given before.

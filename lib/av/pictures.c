@@ -172,6 +172,12 @@ int kvsp_pictures_commit(kvsp_pictures *p, size_t len, unsigned flags) {
   return rc;
 }
 
+int kvsp_pictures_set_limits(kvsp_pictures *p, const kvsp_limits *limits) {
+  if (!p) return KVSP_ERR_ARG;
+  if (p->busy) return KVSP_ERR_REENTRANT;
+  return kvsp_reader_set_limits(p->reader, limits);
+}
+
 /* Pictures. */
 
 static void complain(kvsp_pictures *p, uint64_t track, const char *message) {

@@ -116,7 +116,7 @@ static int read_more(kvsp_view v, struct block_group *group) {
     kvsp_view payload = {NULL, 0};
     uint64_t id = 0;
     int rc = take_child(&v, &id, &payload);
-    if (rc == KVSP_OK && id == KVSP_ID_BLOCK_ADD_ID)
+    if (rc == KVSP_OK && id == KVSP_ID_BLOCK_ADD_ID && payload.len)
       rc = kvsp_ebml_uint(payload, &addition.id);
     if (rc != KVSP_OK) return rc;
     if (id == KVSP_ID_BLOCK_ADDITIONAL) addition.data = payload;

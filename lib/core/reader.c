@@ -32,7 +32,7 @@ static void init_state(kvsp_reader *r, const kvsp_limits *limits) {
   r->passed_over = UINT64_MAX;
   r->block.count = 0;
   r->end_is_skipped = r->resyncing = r->at_end = r->busy = false;
-  r->landed = r->segment_seen = false;
+  r->landed = r->torn = r->segment_seen = false;
   r->due_gap = r->due_fragment = r->due_fragment_end = r->due_tags = false;
   r->showing_end = false;
   r->failed = KVSP_OK;
@@ -120,6 +120,7 @@ int kvsp_reader_reset(kvsp_reader *r) {
   if (r->busy) return KVSP_ERR_REENTRANT;
   limits = r->tokenizer.limits;
   clear_state(r);
+  r->memory.peak = r->memory.used;
   init_state(r, &limits);
   return KVSP_OK;
 }
@@ -263,13 +264,15 @@ int kvsp_reader_set_limits(kvsp_reader *r, const kvsp_limits *limits) {
 int kvsp_reader_get_stats(const kvsp_reader *r, kvsp_reader_stats *stats,
                           size_t struct_size) {
   kvsp_reader_stats now = {0};
-  if (!r || !stats || struct_size > sizeof now) return KVSP_ERR_ARG;
+  size_t known = struct_size < sizeof now ? struct_size : sizeof now;
+  if (!r || !stats) return KVSP_ERR_ARG;
   now.bytes_fed = r->tokenizer.window.fed;
   now.bytes_copied = r->tokenizer.window.copied;
   now.bytes_examined = r->tokenizer.examined;
   now.memory = r->memory.used;
   now.memory_peak = r->memory.peak;
-  memcpy(stats, &now, struct_size);
+  memset(stats, 0, struct_size); /* a newer caller's fields are unknown here */
+  memcpy(stats, &now, known);
   return KVSP_OK;
 }
 

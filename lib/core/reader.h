@@ -65,9 +65,10 @@ struct kvsp_reader {
   bool end_is_skipped;  /* the next MASTER_END is that of a skipped element */
   bool resyncing;       /* gap.to is not known yet */
   bool landed;          /* the event in hand is the first after a resync */
-  bool segment_seen;    /* in this document */
-  bool at_end;          /* the tokenizer said KVSP_END */
-  bool busy;            /* inside visit's callback */
+  bool torn; /* there was a resync since the Cluster or document began */
+  bool segment_seen; /* in this document */
+  bool at_end;       /* the tokenizer said KVSP_END */
+  bool busy;         /* inside visit's callback */
 
   /* Items that are due, in this order. */
   bool due_gap, due_fragment, due_fragment_end, due_tags;
@@ -96,6 +97,8 @@ void kvsp_reader_end_simple_block(kvsp_reader *r);
 int kvsp_reader_begin_block_group(kvsp_reader *r);
 int kvsp_reader_block_group_data(kvsp_reader *r);
 int kvsp_reader_encrypted_block(kvsp_reader *r);
+/* Which Timestamps the search for a lost Cluster believes. */
+void kvsp_reader_expect_timestamps(kvsp_reader *r, uint64_t min, uint64_t max);
 
 /* reader_items.c */
 

@@ -37,6 +37,21 @@ static uint32_t encoding_flags(const struct track *track) {
   return flags;
 }
 
+/* After damage, a Timestamp whose Cluster's header is lost is believed when it
+ * is not long after that of this Cluster, which has a block. */
+static void expect_later_clusters(kvsp_reader *r) {
+  const struct document *d = r->document;
+  uint64_t now = d->cluster_timestamp;
+  uint64_t hour = UINT64_C(3600000000000) / d->shown.timestamp_scale;
+  if (!d->has_timestamp || now >= UINT64_MAX - hour) return;
+  kvsp_reader_expect_timestamps(r, now, now + hour);
+}
+
+void kvsp_reader_expect_timestamps(kvsp_reader *r, uint64_t min, uint64_t max) {
+  r->tokenizer.rules.timestamp_min = min;
+  r->tokenizer.rules.timestamp_max = max;
+}
+
 /* Takes up a block's header: its track, its time.  KVSP_OK, or an error with
  * the reason in *reason. */
 static int open_block(kvsp_reader *r, kvsp_view v, const char **reason) {
@@ -50,6 +65,7 @@ static int open_block(kvsp_reader *r, kvsp_view v, const char **reason) {
   if (rc != KVSP_OK) return rc;
   *reason = "The Block's track is not among the fragment's Tracks.";
   if (!b->track) return KVSP_ERR_BLOCK;
+  if (r->tokenizer.rules.timestamp_max == UINT64_MAX) expect_later_clusters(r);
   b->pts_ns =
       kvsp_document_block_time(r->document, b->track, b->header.timecode);
   b->duration_ns = b->track->shown.default_duration_ns;
@@ -93,20 +109,10 @@ static int show_laces(kvsp_reader *r, kvsp_view v, uint64_t offset) {
   return KVSP_OK;
 }
 
-/* With KVSP_READ_NO_DATA: the first bytes of a SimpleBlock, and of a lace all
- * of it, are enough. */
-static int peek_block(kvsp_reader *r) {
+/* With KVSP_READ_NO_DATA, the header of a SimpleBlock is enough; of a lace, all
+ * of it is looked at. */
+static int step_over_payload(kvsp_reader *r) {
   struct block_in_hand *b = &r->block;
-  const char *reason;
-  kvsp_view v;
-  int rc = kvsp_tokenizer_peek(&r->tokenizer, BLOCK_HEADER_MAX, &v);
-  if (rc == KVSP_NEED_INPUT) return rc;
-  if (rc != KVSP_OK) {
-    rc = kvsp_reader_tokenizer_fault(r, rc);
-    return rc == READER_GO_ON ? KVSP_OK : rc;
-  }
-  rc = open_block(r, v, &reason);
-  if (rc != KVSP_OK) return kvsp_reader_element_fault(r, rc, reason);
   if (b->header.lacing != KVSP_LACING_NONE)
     return kvsp_reader_collect(r, r->event->size);
   kvsp_track_note_time(b->track, b->pts_ns);
@@ -143,25 +149,28 @@ static int prepare_for_block(kvsp_reader *r) {
   return READER_AGAIN;
 }
 
+/* The header is judged before the payload is waited for: what is no block may
+ * have any size. */
 int kvsp_reader_begin_simple_block(kvsp_reader *r) {
+  const kvsp_event *e = r->event;
+  const char *reason;
+  kvsp_view v;
   int rc = prepare_for_block(r);
   if (rc != KVSP_OK) return rc;
   r->block.count = 0;
-  if (r->event->size < 4)
-    return kvsp_reader_element_fault(r, KVSP_ERR_BLOCK,
-                                     "The Block has no valid header.");
-  if (r->flags & KVSP_READ_NO_DATA &&
-      r->event->size <= r->tokenizer.limits.max_frame)
-    return peek_block(r);
-  return kvsp_reader_collect(r, r->event->size);
+  if (e->size > r->tokenizer.limits.max_frame)
+    return kvsp_reader_collect(r, e->size); /* which tells of the limit */
+  rc = kvsp_tokenizer_peek(&r->tokenizer, BLOCK_HEADER_MAX, &v);
+  if (rc == KVSP_END) return kvsp_reader_collect(r, e->size);
+  if (rc != KVSP_OK) return rc;
+  rc = open_block(r, v, &reason);
+  if (rc != KVSP_OK) return kvsp_reader_element_fault(r, rc, reason);
+  return r->flags & KVSP_READ_NO_DATA ? step_over_payload(r)
+                                      : kvsp_reader_collect(r, e->size);
 }
 
 int kvsp_reader_simple_block_data(kvsp_reader *r) {
-  const kvsp_event *e = r->event;
-  const char *reason;
-  int rc = open_block(r, e->data, &reason);
-  if (rc != KVSP_OK) return kvsp_reader_element_fault(r, rc, reason);
-  return show_laces(r, e->data, e->data_offset);
+  return show_laces(r, r->event->data, r->event->data_offset);
 }
 
 /* A payload that was stepped over is complete now. */

@@ -1,5 +1,8 @@
 #include "reader.h"
 
+/* Segment, Tags and Tag are around it. */
+#define SIMPLE_TAG_DEPTH 3u
+
 /* The fragment before is kept while its tracks are compared with those of
  * fragments to come. */
 static void rotate_documents(kvsp_reader *r) {
@@ -28,6 +31,8 @@ static int begin_document(kvsp_reader *r, uint32_t flags) {
   r->document->shown.flags = flags;
   r->document_open = true;
   r->segment_seen = false;
+  r->torn = false;
+  kvsp_reader_expect_timestamps(r, 0, UINT64_MAX);
   r->frame_index = 0;
   return KVSP_OK;
 }
@@ -39,8 +44,24 @@ static bool begins_lost_document(const kvsp_reader *r) {
   if (!r->document_open) return true;
   if (r->event->flags & KVSP_EVENT_IMPLIED) return false;
   if (id == KVSP_ID_SEGMENT) return r->segment_seen;
-  if (!r->landed || !r->document->cluster_seen) return false;
+  if (!r->torn || !r->document->cluster_seen) return false;
   return id == KVSP_ID_INFO || id == KVSP_ID_TRACKS || id == KVSP_ID_SEEK_HEAD;
+}
+
+static int begin_lost_document(kvsp_reader *r) {
+  static const char reason[] = "A document begins without an EBML header.";
+  const kvsp_event *e = r->event;
+  int rc;
+  if (r->flags & KVSP_READ_STRICT) {
+    r->failed = KVSP_ERR_SCHEMA;
+    return kvsp_reader_fail(r, KVSP_ERR_SCHEMA, e->offset, e->id, reason);
+  }
+  rc = begin_document(r, KVSP_FRAGMENT_DAMAGED);
+  if (rc != KVSP_OK || r->landed) return rc;
+  kvsp_reader_set_gap(r, KVSP_ERR_SCHEMA, e->offset, e->id, reason);
+  r->gap.frames_lost = 0;
+  r->due_gap = true;
+  return KVSP_OK;
 }
 
 void kvsp_reader_close_document(kvsp_reader *r) {
@@ -93,14 +114,19 @@ static int on_master_begin(kvsp_reader *r) {
   int rc;
   if (e->id == KVSP_ID_EBML) return begin_document(r, 0);
   if (begins_lost_document(r)) {
-    rc = begin_document(r, KVSP_FRAGMENT_DAMAGED);
+    rc = begin_lost_document(r);
     if (rc != KVSP_OK) return rc;
   }
   if (e->flags & KVSP_EVENT_IMPLIED) return begin_implied(r);
   if (e->flags & KVSP_EVENT_MISPLACED) return kvsp_reader_pass_over(r);
+  /* One inside another that was given up does not become one by itself. */
+  if (e->id == KVSP_ID_SIMPLE_TAG &&
+      e->depth != SIMPLE_TAG_DEPTH + r->document->tag_builder.depth)
+    return kvsp_reader_pass_over(r);
   if (e->id == KVSP_ID_BLOCK_GROUP) return kvsp_reader_begin_block_group(r);
   if (!is_entered(e->id)) return begin_unneeded(r);
   if (e->id == KVSP_ID_SEGMENT) r->segment_seen = true;
+  if (e->id == KVSP_ID_CLUSTER) r->torn = false;
   rc = kvsp_document_begin_master(r->document, e->id, &r->tokenizer.limits);
   return rc == KVSP_OK ? KVSP_OK : kvsp_reader_status_fault(r, rc);
 }
@@ -130,10 +156,15 @@ static int on_value(kvsp_reader *r) {
   const kvsp_event *e = r->event;
   int rc;
   if (e->flags & KVSP_EVENT_MISPLACED) return KVSP_OK;
+  /* An empty element has its default (RFC 8794, 11.1.6.8), as a missing one. */
+  if (e->size == 0 && e->info && e->info->flags & KVSP_ELEMENT_HAS_DEFAULT)
+    return KVSP_OK;
   rc = kvsp_document_value(r->document, e->id, e->data);
   if (rc != KVSP_OK) return kvsp_reader_status_fault(r, rc);
-  if (e->id == KVSP_ID_TIMESTAMP && !r->document->announced)
-    r->due_fragment = true;
+  if (e->id == KVSP_ID_TIMESTAMP) {
+    kvsp_reader_expect_timestamps(r, 0, UINT64_MAX);
+    if (!r->document->announced) r->due_fragment = true;
+  }
   return KVSP_OK;
 }
 

@@ -33,38 +33,39 @@ void kvsp_reader_set_gap(kvsp_reader *r, int status, uint64_t from, uint64_t id,
   if (r->document_open) r->document->shown.flags |= KVSP_FRAGMENT_DAMAGED;
 }
 
-/* The sizes of the Segment's and the Clusters' children can reach far, and are
- * not believed before they are looked into.  Attachments may be Matroska
- * files. */
-static bool is_searched(const kvsp_reader *r, const kvsp_event *e) {
-  const struct level *levels = r->tokenizer.levels;
-  if (e->id == KVSP_ID_ATTACHMENTS) return false;
-  return e->depth <= 1 || levels[e->depth - 1].id == KVSP_ID_CLUSTER;
-}
+/* As large may unknown elements be that are kept. */
+#define UNKNOWN_MAX (64u * 1024)
 
-/* The others have a parent of known size: they are kept, as all elements are,
- * until what follows them makes sense. */
 static bool is_kept(const kvsp_reader *r, const kvsp_event *e) {
-  return e->id != KVSP_ID_ATTACHMENTS && e->size > 0 &&
-         e->size <= r->tokenizer.limits.max_value;
+  if (!e->info && e->size > UNKNOWN_MAX) return false;
+  return e->size <= r->tokenizer.limits.max_value;
 }
 
-/* An element that is not needed: skipped, if it really is one. */
+/* An element that is not needed.  It is kept, as all elements are, until what
+ * follows it makes sense; or, where it is too large for that, searched for
+ * elements that its size, which may be wrong, reaches over.  Attachments may
+ * be Matroska files themselves. */
 int kvsp_reader_pass_over(kvsp_reader *r) {
   const kvsp_event *e = r->event;
   bool is_master = e->type == KVSP_EVENT_MASTER_BEGIN;
   int rc;
   if (e->size == KVSP_SIZE_UNKNOWN) return KVSP_OK;
   r->passed_over = e->offset;
-  if (is_searched(r, e)) {
-    rc = kvsp_tokenizer_search(&r->tokenizer);
+  if (e->id == KVSP_ID_ATTACHMENTS) {
+    rc = kvsp_tokenizer_skip(&r->tokenizer);
   } else if (is_kept(r, e)) {
     rc = kvsp_tokenizer_collect(&r->tokenizer, e->size);
   } else {
-    rc = kvsp_tokenizer_skip(&r->tokenizer);
+    rc = kvsp_tokenizer_search(&r->tokenizer);
   }
   r->end_is_skipped = is_master && rc == KVSP_OK;
   return rc;
+}
+
+/* A block that is none, or of no use: its size need not be right. */
+static int search_block(kvsp_reader *r) {
+  r->passed_over = r->event->offset;
+  return kvsp_tokenizer_search(&r->tokenizer);
 }
 
 /* The element of the current event cannot be used; those behind it can. */
@@ -84,6 +85,7 @@ int kvsp_reader_element_fault(kvsp_reader *r, int status, const char *reason) {
   if (r->gap.to == KVSP_SIZE_UNKNOWN) r->gap.to = e->data_offset;
   if (!is_block) r->gap.frames_lost = 0;
   r->due_gap = true;
+  if (is_block && e->type == KVSP_EVENT_BLOB_BEGIN) return search_block(r);
   if (e->type == KVSP_EVENT_MASTER_BEGIN || e->type == KVSP_EVENT_BLOB_BEGIN)
     return kvsp_reader_pass_over(r);
   return KVSP_OK;
@@ -129,7 +131,7 @@ void kvsp_reader_end_resync(kvsp_reader *r, uint64_t offset) {
   if (offset <= r->gap.from && r->tokenizer.suspect < r->gap.from)
     r->gap.from = r->tokenizer.suspect;
   r->gap.to = offset;
-  r->landed = true;
+  r->landed = r->torn = true;
   r->resyncing = false;
   r->due_gap = true;
 }

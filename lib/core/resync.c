@@ -160,6 +160,9 @@ static enum verdict check_block(const uint8_t *bytes, size_t n, uint64_t size,
     return NO;
   if (n < (size_t)number_size + 3) return UNDECIDED;
   if (bytes[number_size + 2] & 0x70) return NO; /* reserved flags */
+  /* A lace has a count. */
+  if ((bytes[number_size + 2] & 0x06) && size < (unsigned)number_size + 4)
+    return NO;
   return YES;
 }
 
@@ -189,6 +192,20 @@ static enum verdict check_block_group(struct window *w, uint64_t offset,
   return has_block && offset == end ? YES : NO;
 }
 
+static enum verdict check_timestamp(struct window *w, uint64_t offset,
+                                    uint64_t size,
+                                    const struct resync_rules *rules) {
+  uint8_t bytes[8];
+  kvsp_view v = {bytes, 0};
+  uint64_t value;
+  if (size < 1 || size > sizeof bytes) return NO;
+  v.len = kvsp_window_peek(w, offset, bytes, (size_t)size);
+  if (v.len < size) return UNDECIDED;
+  (void)kvsp_ebml_uint(v, &value);
+  return value >= rules->timestamp_min && value <= rules->timestamp_max ? YES
+                                                                        : NO;
+}
+
 static enum verdict check_cluster_child(struct window *w, uint64_t offset,
                                         const struct found_header *h,
                                         const struct resync_rules *rules) {
@@ -201,7 +218,7 @@ static enum verdict check_cluster_child(struct window *w, uint64_t offset,
       return check_block(bytes, n, h->size, rules);
     case KVSP_ID_BLOCK_GROUP:
       return check_block_group(w, payload, h->size, rules);
-    case KVSP_ID_TIMESTAMP:
+    case KVSP_ID_TIMESTAMP: return check_timestamp(w, payload, h->size, rules);
     case KVSP_ID_POSITION:
     case KVSP_ID_PREV_SIZE: return h->size >= 1 && h->size <= 8 ? YES : NO;
     default: return NO;
@@ -266,6 +283,7 @@ static enum verdict check_strong(struct resync *s, struct window *w,
     case FIRST_SEGMENT: *result = RESYNC_EBML; return check_segment(w, offset);
     case FIRST_SEGMENT_CHILD:
       *result = RESYNC_SEGMENT_CHILD;
+      if (s->documents_only) return NO;
       verdict = check_segment_child(w, offset, &id);
       return verdict == YES ? accept_segment_child(s, id, rules) : verdict;
     default: return NO;
@@ -294,7 +312,7 @@ static enum verdict strong_between(struct resync *s, struct window *w,
       return YES;
     }
   }
-  return NO;
+  return s->strong_to < to && !w->final ? UNDECIDED : NO;
 }
 
 static enum verdict not_if(enum verdict verdict) {
@@ -341,9 +359,9 @@ static enum verdict check_chain(struct resync *s, struct window *w,
   enum verdict verdict = GO_ON;
   for (unsigned steps = 0; verdict == GO_ON && steps < 2 * CHAIN; steps++)
     verdict = follow_chain(s, w, rules, &c);
+  s->missing = c.end;
   if (verdict == YES) return not_if(strong_between(s, w, offset, c.end, rules));
   if (verdict != UNDECIDED) return NO;
-  s->missing = c.end;
   return strong_between(s, w, offset, c.end, rules) == YES ? NO : UNDECIDED;
 }
 
@@ -388,6 +406,7 @@ void kvsp_resync_begin(struct resync *s, struct window *w, uint64_t from,
   s->until = until;
   s->until_is_end = false;
   s->strong_only = false;
+  s->documents_only = false;
   s->missing = 0;
   s->strong_at = 0;
   s->strong_to = from;
@@ -424,4 +443,9 @@ int kvsp_resync_scan(struct resync *s, struct window *w,
     w->looked++;
     kvsp_window_take(w, 1);
   }
+}
+
+bool kvsp_resync_has_document(struct resync *s, struct window *w, uint64_t to,
+                              const struct resync_rules *rules) {
+  return strong_between(s, w, w->offset, to, rules) == YES;
 }

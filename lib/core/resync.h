@@ -35,6 +35,8 @@ struct resync_rules {
   bool (*knows_track)(const void *user, uint64_t number);
   const void *user;
   uint64_t max_frame;
+  /* Timestamps of a Cluster that may follow. */
+  uint64_t timestamp_min, timestamp_max;
   /* No document was seen yet: only what stands before a document's first
    * Cluster counts, since without Tracks nothing can be made of Blocks.  As
    * long as nothing speaks for a stream that was joined in its middle, the
@@ -45,8 +47,9 @@ struct resync_rules {
 
 struct resync {
   uint64_t until;
-  bool until_is_end;  /* until is where the parent's children end */
-  bool strong_only;   /* no children of a Cluster */
+  bool until_is_end;   /* until is where the parent's children end */
+  bool strong_only;    /* no children of a Cluster */
+  bool documents_only; /* and none of a Segment */
   bool evidence;      /* at_start: children of a Segment or Cluster were seen */
   bool embedded;      /* at_start: a file of known size was seen before that */
   uint64_t missing;   /* the place in question is judged when this is here */
@@ -64,6 +67,11 @@ void kvsp_resync_begin(struct resync *s, struct window *w, uint64_t from,
  * found does not depend on how the stream was cut. */
 int kvsp_resync_scan(struct resync *s, struct window *w,
                      const struct resync_rules *rules);
+
+/* Whether the head of a document lies between the window's offset and to, as
+ * far as the bytes at hand tell.  Goes on where it stopped the last time. */
+bool kvsp_resync_has_document(struct resync *s, struct window *w, uint64_t to,
+                              const struct resync_rules *rules);
 
 /* Whether what stands at that offset looks like the child of a Cluster that
  * id and size say it is: -1 when too few bytes are at hand to tell. */

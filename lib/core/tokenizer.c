@@ -21,8 +21,11 @@ void kvsp_tokenizer_init(kvsp_tokenizer *t, struct memory *memory,
   t->max_id_size = ID_SIZE_DEFAULT;
   t->max_size_size = SIZE_SIZE_DEFAULT;
   t->rules.max_frame = limits->max_frame;
+  t->rules.timestamp_max = UINT64_MAX;
   t->landed = UINT64_MAX;
   t->searched = UINT64_MAX;
+  t->watched = UINT64_MAX;
+  t->judged = UINT64_MAX;
   t->error.message = kvsp_status_text(KVSP_OK);
   kvsp_window_init(&t->window, memory);
 }
@@ -403,6 +406,7 @@ static int check_size(kvsp_tokenizer *t) {
 /* The element's place and size, before its header is taken. */
 static int check_element(kvsp_tokenizer *t) {
   const struct element_header *h = &t->header;
+  bool lost_block = false;
   bool misplaced =
       h->info && !kvsp_element_allowed_in(h->info, id_of_parent(t, t->depth));
   int rc = KVSP_OK;
@@ -410,7 +414,10 @@ static int check_element(kvsp_tokenizer *t) {
     if (h->id == KVSP_ID_EBML)
       return fault(t, KVSP_ERR_TRUNCATED,
                    "A new document begins inside an element.");
-    if (kvsp_tokenizer_bound(t) == KVSP_SIZE_UNKNOWN || h->info->level == 1)
+    rc = kvsp_tokenizer_check_lost_block(t, &lost_block);
+    if (rc != KVSP_OK) return rc;
+    if (kvsp_tokenizer_bound(t) == KVSP_SIZE_UNKNOWN || h->info->level <= 1 ||
+        lost_block)
       return fault(t, KVSP_ERR_SCHEMA, "This element cannot stand here.");
   }
   if (t->depth == 0) rc = check_top_level(t);
@@ -529,14 +536,18 @@ static int step_element(kvsp_tokenizer *t) {
     if (rc != KVSP_OK) return rc;
   }
   depth = depth_for(t);
-  if (kvsp_tokenizer_must_search_held(t, depth)) {
-    kvsp_tokenizer_search_held(t);
+  if (depth < t->depth && kvsp_tokenizer_must_search_held(t, true)) {
+    kvsp_tokenizer_search_held(t, t->window.offset, TOKENIZER_ELEMENT);
     return TOKENIZER_GO_ON;
   }
   t->close_to = depth;
   if (t->depth > t->close_to) return TOKENIZER_GO_ON;
   rc = check_element(t);
   if (rc != KVSP_OK) return rc;
+  if (kvsp_tokenizer_must_search_held(t, false)) {
+    kvsp_tokenizer_search_held(t, t->window.offset, TOKENIZER_ELEMENT);
+    return TOKENIZER_GO_ON;
+  }
   if (t->checks_crc) {
     rc = begin_crc(t);
     if (rc != KVSP_OK) return rc;
@@ -596,6 +607,27 @@ static int step_skipped_blob(kvsp_tokenizer *t) {
   return t->window.final ? kvsp_tokenizer_truncated(t) : KVSP_NEED_INPUT;
 }
 
+/* The payload makes its block convincing: what was held before it is let go,
+ * or looked into first. */
+static int confirm_block(kvsp_tokenizer *t) {
+  if (!kvsp_tokenizer_is_confirmed(t)) return KVSP_OK;
+  if (t->doubtful > 1 && t->searched != t->event.offset) {
+    kvsp_tokenizer_search_held(t, t->event.offset, TOKENIZER_BLOB);
+    return TOKENIZER_GO_ON;
+  }
+  t->window.hold = t->event.offset;
+  t->doubtful = 0;
+  t->holds_unknown = false;
+  return KVSP_OK;
+}
+
+static int judge_block(kvsp_tokenizer *t, bool complete) {
+  int rc = KVSP_OK;
+  /* A group shows what it is when it is all there. */
+  if (complete || !t->blob_is_master) rc = confirm_block(t);
+  return rc == KVSP_OK ? kvsp_tokenizer_watch_block(t) : rc;
+}
+
 static int step_blob(kvsp_tokenizer *t) {
   uint64_t wanted =
       t->blob_wanted < t->blob_left ? t->blob_wanted : t->blob_left;
@@ -604,11 +636,15 @@ static int step_blob(kvsp_tokenizer *t) {
   if (t->blob_left == 0) return blob_end(t);
   if (t->blob_skipped) return step_skipped_blob(t);
   rc = kvsp_window_need(&t->window, wanted ? (size_t)wanted : 1);
+  if (rc == KVSP_OK || rc == KVSP_NEED_INPUT || rc == KVSP_END) {
+    /* However much of it is there: what is held must not depend on that. */
+    int judged = judge_block(t, rc != KVSP_NEED_INPUT);
+    if (judged != KVSP_OK) return judged;
+  }
   if (rc == KVSP_END) return kvsp_tokenizer_truncated(t);
   if (rc != KVSP_OK) return rc;
   v = window_view(&t->window);
   if (v.len > t->blob_left) v.len = (size_t)t->blob_left;
-  kvsp_tokenizer_hold_block(t);
   t->event.type = KVSP_EVENT_BLOB_DATA;
   t->event.data_offset = t->window.offset;
   t->event.data = v;
@@ -696,7 +732,6 @@ int kvsp_tokenizer_peek(kvsp_tokenizer *t, size_t n, kvsp_view *v) {
   int rc;
   if (n > t->blob_left) n = (size_t)t->blob_left;
   rc = kvsp_window_need(&t->window, n);
-  if (rc == KVSP_END) return kvsp_tokenizer_truncated(t);
   if (rc != KVSP_OK) return rc;
   *v = window_view(&t->window);
   v->len = n;

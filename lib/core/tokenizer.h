@@ -66,11 +66,16 @@ struct kvsp_tokenizer {
   unsigned max_size_size; /* of this document: EBMLMaxSizeLength */
   struct resync resync;
   struct resync_rules rules;
-  int found;         /* RESYNC_*: what stands where the window is */
-  uint64_t suspect;  /* the element that the last resync went back into */
-  uint64_t searched; /* up to here nothing was found in what was held */
-  unsigned doubtful; /* elements held, none of which is convincing */
-  uint64_t landed;   /* where the last resync ended */
+  int found;          /* RESYNC_*: what stands where the window is */
+  uint64_t suspect;   /* the element that the last resync went back into */
+  uint64_t searched;  /* up to here nothing was found in what was held */
+  unsigned doubtful;  /* elements held behind the first, none convincing */
+  bool holds_unknown; /* one of them is a Segment's or Cluster's, and unknown */
+  uint64_t judged;    /* the block of which kvsp_tokenizer_is_confirmed knows */
+  uint64_t watched;   /* the payload that kvsp_tokenizer_watch_block watches */
+  enum tokenizer_state state_after; /* TOKENIZER_HELD: what comes next, ... */
+  uint64_t offset_after;            /* ... and where */
+  uint64_t landed;                  /* where the last resync ended */
   struct crc_ranges crc;
   bool checks_crc;
   bool recovers; /* keeps the last element that nothing has confirmed yet,
@@ -87,8 +92,8 @@ void kvsp_tokenizer_check_crc(kvsp_tokenizer *t);
 void kvsp_tokenizer_clear(kvsp_tokenizer *t);
 
 /* After BLOB_BEGIN: the first n bytes of the payload (all, if it is shorter)
- * without taking them.  KVSP_OK, KVSP_NEED_INPUT, KVSP_ERR_TRUNCATED and the
- * errors of memory. */
+ * without taking them.  KVSP_OK; KVSP_NEED_INPUT; KVSP_END when they never
+ * come (kvsp_tokenizer_next will say so); errors of memory. */
 int kvsp_tokenizer_peek(kvsp_tokenizer *t, size_t n, kvsp_view *v);
 
 /* As kvsp_tokenizer_skip, but finds out whether what is skipped is really one

@@ -38,12 +38,18 @@ bool kvsp_tokenizer_in_blob(const kvsp_tokenizer *t);
 /* An element that makes sense confirms the one before it, which is kept up to
  * here, and is itself in doubt until the next. */
 void kvsp_tokenizer_hold_element(kvsp_tokenizer *t);
-/* The same for a block that was too short to be judged by its header. */
-void kvsp_tokenizer_hold_block(kvsp_tokenizer *t);
-/* Whether a Cluster of unknown size ends here because of a block that reaches
- * over the head of another document: to be found out by step_held. */
-bool kvsp_tokenizer_must_search_held(const kvsp_tokenizer *t, size_t depth);
-void kvsp_tokenizer_search_held(kvsp_tokenizer *t);
+/* Whether a misplaced element is a block that lost its Cluster. */
+int kvsp_tokenizer_check_lost_block(kvsp_tokenizer *t, bool *lost);
+/* Whether the block of the last event turns out to be convincing. */
+bool kvsp_tokenizer_is_confirmed(kvsp_tokenizer *t);
+/* Whether what is held must be looked into before the element here, which
+ * closes a master or not, confirms it. */
+bool kvsp_tokenizer_must_search_held(kvsp_tokenizer *t, bool closes);
+void kvsp_tokenizer_search_held(kvsp_tokenizer *t, uint64_t until,
+                                enum tokenizer_state after);
+/* Looks into a large block, as far as it is there.  KVSP_OK: nothing was
+ * found; KVSP_ERR_SCHEMA: a document was. */
+int kvsp_tokenizer_watch_block(kvsp_tokenizer *t);
 int kvsp_tokenizer_step_held(kvsp_tokenizer *t);
 int kvsp_tokenizer_step_search(kvsp_tokenizer *t);
 int kvsp_tokenizer_step_resync(kvsp_tokenizer *t);

@@ -2,6 +2,11 @@
 
 /* Elements that may be held one after the other without being convincing. */
 #define DOUBTFUL_MAX 16
+/* Blocks that are at least that large are watched, but for their end. */
+#define WATCH_MIN (256u * 1024)
+#define WATCH_EDGE 1024u
+/* The first bytes of a Block, by which it is judged. */
+#define BLOCK_PEEK 12u
 
 /* ---- what is in doubt ---------------------------------------------------------- */
 
@@ -19,53 +24,95 @@ static bool is_convincing(kvsp_tokenizer *t, uint64_t offset,
   return kvsp_resync_is_cluster_child(&t->window, offset, &t->rules) == 1;
 }
 
+static void forget_doubts(kvsp_tokenizer *t) {
+  t->doubtful = 0;
+  t->holds_unknown = false;
+}
+
 /* An element that makes sense confirms the one before it, which is kept up to
  * here, and is itself in doubt until the next. */
 void kvsp_tokenizer_hold_element(kvsp_tokenizer *t) {
+  bool convincing;
   if (!t->recovers) return;
-  t->doubtful++;
-  if (is_convincing(t, t->window.offset, t->header.info, t->event.flags))
-    kvsp_window_release(&t->window);
-  if (t->window.hold == WINDOW_NO_HOLD) t->doubtful = 0;
+  convincing =
+      is_convincing(t, t->window.offset, t->header.info, t->event.flags);
+  if (convincing) kvsp_window_release(&t->window);
+  if (t->window.hold == WINDOW_NO_HOLD) forget_doubts(t);
+  if (!convincing) t->doubtful++;
+  if (!t->header.info && t->depth <= 2) t->holds_unknown = true;
   kvsp_window_hold(&t->window);
 }
 
-/* The same for a block that was too short to be judged by its header. */
-void kvsp_tokenizer_hold_block(kvsp_tokenizer *t) {
-  uint64_t offset = t->event.offset;
-  if (!t->recovers || t->window.hold >= offset || !is_block(t->event.id))
-    return;
-  if (!is_convincing(t, offset, t->event.info, t->event.flags)) return;
-  t->window.hold = offset;
-  t->doubtful = 0;
+/* Blocks stand in Clusters: where one is seen elsewhere, the master around is
+ * not what it says.  KVSP_OK when there is none; KVSP_NEED_INPUT. */
+int kvsp_tokenizer_check_lost_block(kvsp_tokenizer *t, bool *lost) {
+  const struct element_header *h = &t->header;
+  size_t header_size = h->id_size + h->size_size;
+  size_t wanted = BLOCK_PEEK;
+  int rc;
+  *lost = false;
+  if (!t->recovers || !is_block(h->id) || h->size > t->limits.max_value)
+    return KVSP_OK;
+  if (h->size < wanted || h->id == KVSP_ID_BLOCK_GROUP) wanted = h->size;
+  rc = kvsp_window_need(&t->window, header_size + wanted);
+  if (rc == KVSP_END) return KVSP_OK;
+  if (rc != KVSP_OK) return rc;
+  *lost = kvsp_resync_is_cluster_child(&t->window, t->window.offset,
+                                       &t->rules) == 1;
+  return KVSP_OK;
 }
 
-/* A Cluster of unknown size ends where an element of the Segment begins; a
- * block that ends just there may be one that was cut, and whose size reaches
- * over the head of the next document.  And what is held must not grow without
- * end while nothing convincing comes. */
-bool kvsp_tokenizer_must_search_held(const kvsp_tokenizer *t, size_t depth) {
+/* Whether a block, whose header alone told too little, turns out to be
+ * convincing now that its payload is there. */
+bool kvsp_tokenizer_is_confirmed(kvsp_tokenizer *t) {
+  uint64_t offset = t->event.offset;
+  int verdict;
+  if (!t->recovers || t->window.hold >= offset || !is_block(t->event.id) ||
+      t->event.flags & KVSP_EVENT_MISPLACED || t->judged == offset)
+    return false;
+  verdict = kvsp_resync_is_cluster_child(&t->window, offset, &t->rules);
+  if (verdict >= 0) t->judged = offset;
+  return verdict == 1;
+}
+
+/* Before what is held is let go, it is looked into:
+ * - where a Cluster of unknown size ends, which may be because of a block that
+ *   was cut and whose size reaches just over the head of the next document;
+ * - where elements are among it that prove nothing, such as unknown ones;
+ * - where it would grow without end. */
+bool kvsp_tokenizer_must_search_held(kvsp_tokenizer *t, bool closes) {
   uint64_t here = t->window.offset;
   if (!t->recovers || t->window.hold >= here || t->searched == here)
     return false;
-  return depth < t->depth || t->doubtful >= DOUBTFUL_MAX ||
-         here - t->window.hold > t->limits.max_frame;
+  if (closes || t->doubtful >= DOUBTFUL_MAX ||
+      here - t->window.hold > t->limits.max_frame)
+    return true;
+  return t->doubtful > 0 && is_convincing(t, here, t->header.info, 0);
 }
 
-/* The header of the element here is known already, and stays so. */
-void kvsp_tokenizer_search_held(kvsp_tokenizer *t) {
-  uint64_t here = t->window.offset;
+/* Looks into what is held up to an offset, then goes on in that state where
+ * the window is now.  Among elements with an ID of one byte only whole
+ * documents count, since a Void may hold remains of a Segment; but behind an
+ * unknown element of a Segment or Cluster, everything does. */
+void kvsp_tokenizer_search_held(kvsp_tokenizer *t, uint64_t until,
+                                enum tokenizer_state after) {
   t->suspect = t->window.hold;
-  t->searched = here;
+  t->searched = until;
+  t->state_after = after;
+  t->offset_after = t->window.offset;
   t->rules.at_start = false;
-  kvsp_resync_begin(&t->resync, &t->window, t->suspect + 1, here);
-  t->resync.strong_only = true;
+  kvsp_resync_begin(&t->resync, &t->window, t->suspect + 1, until);
+  t->resync.strong_only = !t->holds_unknown;
+  t->resync.documents_only =
+      !t->holds_unknown && t->doubtful > (after == TOKENIZER_BLOB);
+  t->window.hold = t->suspect;
   t->state = TOKENIZER_HELD;
 }
 
 /* ---- the steps ------------------------------------------------------------------ */
 
-/* Elements inside what was taken for one: they are what comes next. */
+/* Elements inside what was taken for one: they are what comes next.  found is
+ * where the window is, or 0: kvsp_tokenizer_resync looks from the suspect on. */
 static int swallowed(kvsp_tokenizer *t, int found, uint64_t offset,
                      uint64_t id) {
   t->found = found;
@@ -78,11 +125,35 @@ static int swallowed(kvsp_tokenizer *t, int found, uint64_t offset,
 int kvsp_tokenizer_step_held(kvsp_tokenizer *t) {
   int rc = kvsp_resync_scan(&t->resync, &t->window, &t->rules);
   if (rc > RESYNC_END || rc < RESYNC_EBML) return rc;
-  if (rc < RESYNC_UNTIL) return swallowed(t, rc, t->suspect, 0);
+  if (rc < RESYNC_UNTIL) return swallowed(t, 0, t->suspect, 0);
+  kvsp_window_seek(&t->window, t->offset_after);
   t->window.hold = t->searched;
-  t->doubtful = 0;
-  t->state = TOKENIZER_ELEMENT;
+  forget_doubts(t);
+  t->state = t->state_after;
   return TOKENIZER_GO_ON;
+}
+
+/* A large block may be none, and long in coming: as soon as the head of a
+ * document is seen in it, it need not be waited for.  What reaches beyond its
+ * end does not count, so that this does not depend on how the bytes come. */
+int kvsp_tokenizer_watch_block(kvsp_tokenizer *t) {
+  uint64_t from = t->window.offset;
+  uint64_t to = from + t->blob_left - WATCH_EDGE;
+  if (!t->recovers || t->event.id != KVSP_ID_SIMPLE_BLOCK ||
+      t->event.size < WATCH_MIN)
+    return KVSP_OK;
+  if (t->watched != from) {
+    uint64_t hold = t->window.hold;
+    size_t needed = t->window.needed; /* the window stays as it is */
+    kvsp_resync_begin(&t->resync, &t->window, from, KVSP_SIZE_UNKNOWN);
+    t->resync.documents_only = true;
+    t->window.hold = hold;
+    t->window.needed = needed;
+    t->watched = from;
+  }
+  if (!kvsp_resync_has_document(&t->resync, &t->window, to, &t->rules))
+    return KVSP_OK;
+  return swallowed(t, 0, t->event.offset, t->event.id);
 }
 
 int kvsp_tokenizer_step_search(kvsp_tokenizer *t) {
@@ -162,18 +233,22 @@ static void forget_bounds(kvsp_tokenizer *t) {
 }
 
 static bool reaches_past_bound(kvsp_tokenizer *t) {
-  uint64_t bound = kvsp_tokenizer_bound(t);
+  uint64_t room = kvsp_tokenizer_bound(t) - t->window.offset;
   uint8_t bytes[16];
   uint64_t id, size;
   kvsp_view v = {bytes, kvsp_window_peek(&t->window, t->window.offset, bytes,
                                          sizeof bytes)};
-  int id_size = kvsp_ebml_read_id(v, &id);
-  if (bound == KVSP_SIZE_UNKNOWN || id_size <= 0) return false;
-  if (bound <= t->window.offset) return true;
+  int id_size, size_size;
+  if (kvsp_tokenizer_bound(t) == KVSP_SIZE_UNKNOWN) return false;
+  if (kvsp_tokenizer_bound(t) <= t->window.offset) return true;
+  id_size = kvsp_ebml_read_id(v, &id);
+  if (id_size <= 0) return false;
   v.data += id_size;
   v.len -= (size_t)id_size;
-  if (kvsp_ebml_read_size(v, &size) <= 0) return false;
-  return size != KVSP_SIZE_UNKNOWN && size > bound - t->window.offset;
+  size_size = kvsp_ebml_read_size(v, &size);
+  if (size_size <= 0 || size == KVSP_SIZE_UNKNOWN) return false;
+  return room < (uint64_t)(id_size + size_size) ||
+         size > room - (uint64_t)(id_size + size_size);
 }
 
 int kvsp_tokenizer_step_land(kvsp_tokenizer *t) {
@@ -237,7 +312,6 @@ int kvsp_tokenizer_resync(kvsp_tokenizer *t) {
     return KVSP_ERR_STATE;
   kvsp_tokenizer_take_delivered(t);
   t->crc.count = 0; /* what is given up here belongs to all of them */
-  if (t->state == TOKENIZER_FAILED) kvsp_tokenizer_hold_block(t);
   until = resync_bound(t);
   kvsp_tokenizer_set_error(t, KVSP_OK, 0, 0, kvsp_status_text(KVSP_OK));
   memset(&t->header, 0, sizeof t->header);

@@ -85,8 +85,8 @@ static int set_time(int64_t *out, kvsp_view value) {
   uint64_t ns;
   int rc = kvsp_ebml_uint(value, &ns);
   if (rc != KVSP_OK) return rc;
-  if (ns == 0 || ns > INT64_MAX) return KVSP_ERR_SCHEMA;
-  *out = (int64_t)ns;
+  /* 0 is not allowed, but says no more than that it is not known. */
+  if (ns > 0 && ns <= INT64_MAX) *out = (int64_t)ns;
   return KVSP_OK;
 }
 
@@ -98,8 +98,7 @@ static int set_sample_rate(double *out, kvsp_view value) {
   double rate;
   int rc = kvsp_ebml_float(value, &rate);
   if (rc != KVSP_OK) return rc;
-  if (!(rate > 0)) return KVSP_ERR_SCHEMA;
-  *out = rate;
+  if (rate > 0) *out = rate; /* 0 or less: not known */
   return KVSP_OK;
 }
 

@@ -151,11 +151,10 @@ static void add_frame(struct sound *s, const kvsp_frame *f) {
   frame->first_of_lace = f->lace_index == 0;
   /* The byte before the frame is the Block's in any case, the frame's first
    * may not be: there are empty frames. */
-  frame->block =
-      element_before(s, last_before(s, frame->offset - 1),
-                     KVSP_ID_SIMPLE_BLOCK, KVSP_ID_BLOCK_GROUP);
-  frame->timestamp = element_before(s, frame->block, KVSP_ID_TIMESTAMP,
-                                    KVSP_ID_TIMESTAMP);
+  frame->block = element_before(s, last_before(s, frame->offset - 1),
+                                KVSP_ID_SIMPLE_BLOCK, KVSP_ID_BLOCK_GROUP);
+  frame->timestamp =
+      element_before(s, frame->block, KVSP_ID_TIMESTAMP, KVSP_ID_TIMESTAMP);
   size = s->elements[frame->block].end - s->elements[frame->block].begin;
   if (size > s->largest_block) s->largest_block = size;
 }
@@ -208,20 +207,25 @@ const struct sound_element *sound_block(const struct sound *s,
 
 /* ---- what a torn Block takes in ------------------------------------------ */
 
-/* Where the element ends that stands at a place of the damaged stream, if it is
- * a Block; 0: it is none, or does not end. */
-static size_t block_end(const struct damage *d, size_t at) {
+/* Where the element ends that stands at a place of the damaged stream; 0: it
+ * is none, or does not end. */
+static size_t element_end(const struct damage *d, size_t at, uint64_t *id) {
   kvsp_view v = {d->data.data + at, d->data.len - at};
-  uint64_t id, size;
-  int id_size = kvsp_ebml_read_id(v, &id);
+  uint64_t size;
+  int id_size = kvsp_ebml_read_id(v, id);
   int size_size;
   if (id_size <= 0) return 0;
-  if (id != KVSP_ID_SIMPLE_BLOCK && id != KVSP_ID_BLOCK_GROUP) return 0;
   v.data += id_size;
   v.len -= (size_t)id_size;
   size_size = kvsp_ebml_read_size(v, &size);
   if (size_size <= 0 || size > v.len - (size_t)size_size) return 0;
   return at + (size_t)id_size + (size_t)size_size + (size_t)size;
+}
+
+static size_t block_end(const struct damage *d, size_t at) {
+  uint64_t id = 0;
+  size_t end = element_end(d, at, &id);
+  return id == KVSP_ID_SIMPLE_BLOCK || id == KVSP_ID_BLOCK_GROUP ? end : 0;
 }
 
 static bool is_boundary(const struct sound *s, const struct damage *d,
@@ -230,6 +234,27 @@ static bool is_boundary(const struct sound *s, const struct damage *d,
   if (at == d->data.len) return true;
   if (!damage_origin(d, at, &from)) return false;
   return s->elements[last_before(s, from)].begin == from;
+}
+
+/* Whether an element may stand between Blocks and say nothing: one that nobody
+ * knows, Void, PrevSize with its few bytes. */
+static bool is_filler(uint64_t id, size_t size) {
+  const kvsp_element_info *info = kvsp_element_by_id(id);
+  if (info == NULL || id == KVSP_ID_VOID) return true;
+  return size < 10 && kvsp_element_allowed_in(info, KVSP_ID_CLUSTER);
+}
+
+/* The same, or some fillers end at such a place. */
+static bool goes_on(const struct sound *s, const struct damage *d, size_t at) {
+  for (unsigned i = 0; i < 4; i++) {
+    uint64_t id = 0;
+    size_t end;
+    if (is_boundary(s, d, at)) return true;
+    end = element_end(d, at, &id);
+    if (end == 0 || !is_filler(id, end - at)) return false;
+    at = end;
+  }
+  return is_boundary(s, d, at);
 }
 
 /* The Block that is torn at the end of the span, if it ends in the damaged
@@ -245,7 +270,7 @@ static bool is_torn_in_silence(const struct sound *s, const struct damage *d,
   if (e->end <= span->from + span->len) return false;
   *begin = span->at + (e->begin - span->from);
   *end = block_end(d, *begin);
-  return *end > 0 && is_boundary(s, d, *end);
+  return *end > 0 && goes_on(s, d, *end);
 }
 
 bool intact_is_swallowed(const struct sound *s, const struct damage *d,
@@ -351,10 +376,10 @@ struct claim intact_claim(const struct sound *s, const struct sound_frame *f,
   const struct sound_document *document = &s->documents[f->document];
   struct claim claim = {0};
   claim.frame = holds(s, d, document->tracks, block_at);
-  claim.time = claim.frame && holds(s, d, f->timestamp, block_at) &&
-               has_cluster(s, d, f->timestamp, block_at) &&
-               (document->info == INTACT_NONE ||
-                holds(s, d, document->info, block_at));
+  claim.time =
+      claim.frame && holds(s, d, f->timestamp, block_at) &&
+      has_cluster(s, d, f->timestamp, block_at) &&
+      (document->info == INTACT_NONE || holds(s, d, document->info, block_at));
   claim.number = claim.frame && has_begun(s, d, document, block_at) &&
                  holds(s, d, document->number_tags, block_at);
   return claim;

@@ -86,9 +86,10 @@ bool intact_is_seamless(const struct sound *s, const struct damage *d);
 
 /*
  * Whether the place lies in what a torn Block, or one of another size now,
- * takes in, and that ends exactly where an element begins.  Then the stream
- * is again one without a fault, and what the Block holds is a frame: any
- * bytes may be one.
+ * takes in, and that ends exactly where an element begins, or where what is
+ * left of one looks like elements that may stand there and say nothing (of a
+ * kind that nobody knows, for one).  Then the stream is again one without a
+ * fault, and what the Block holds is a frame: any bytes may be one.
  */
 bool intact_is_swallowed(const struct sound *s, const struct damage *d,
                          size_t at);

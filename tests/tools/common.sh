@@ -185,3 +185,32 @@ make_tags_sample() {
     "$(element 1F43B675 "$(element E7 00)$(simple_block 0 80 AA)")" \
     >many_tags.mkv
 }
+
+# crc.mkv: an Info with a CRC-32, and a frame.  bad_crc.mkv: the same, but the
+# CRC-32 is wrong.
+make_crc_samples() {
+  for crc in AC196B1B AC196B1C; do
+    bytes "$(ebml_header)18538067FF" \
+      "$(element 1549A966 "BF84$crc$(element 2AD7B1 0F4240)")$(tracks)" \
+      "$(element 1F43B675 "$(element E7 00)$(simple_block 0 80 AA)")" \
+      >$crc.mkv
+  done
+  mv AC196B1B.mkv crc.mkv
+  mv AC196B1C.mkv bad_crc.mkv
+}
+# odd.mkv: audio whose MimeType is for a track, as Amazon Connect lies, and
+# encrypted, compressed video with two BlockAdditions.
+make_odd_sample() {
+  more=$(element A6 "$(element A5 0102)$(element EE 04)")
+  bytes "$(ebml_header)18538067FF" "$(element 1654AE6B "$(element \
+    AE "$(element D7 01)$(element 73C5 05)$(element 83 02)$(string_element \
+      86 A_AAC)")$(element \
+    AE "$(element D7 02)$(element 83 01)$(string_element 86 V_TEST)$(element \
+      6D80 "$(element 6240 "$(element 5033 01)")$(element \
+        6240 "$(element 5034 '')")")")")" \
+    "$(element 1254C367 "$(element 7373 "$(element 63C0 "$(element \
+      68CA 1E)$(element 63C5 05)")$(simple_tag MimeType \
+        'audio/L16;rate=8000;channels=1')")")" \
+    "$(element 1F43B675 "$(element E7 00)$(simple_block 0 80 AABB)$(element \
+      A0 "$(element A1 82000000CC)$(element 75A1 "$more$more")")")" >odd.mkv
+}

@@ -2,6 +2,7 @@
 # kvsparse elements.
 . "${abs_top_srcdir:-.}/tests/tools/common.sh"
 make_samples
+make_crc_samples
 
 run elements two.mkv
 ok "a good stream" exited 0
@@ -57,6 +58,21 @@ run elements --strict bad.mkv
 ok "--strict: status 1" exited 1
 ok "--strict: complained about" one_complaint "bad.mkv: byte 579: "
 ok "--strict stops" [ "$(tail -n 1 out | grep -c FAULT)" -eq 1 ]
+
+run elements --check-crc crc.mkv
+ok "--check-crc: all well" exited 0
+run elements bad_crc.mkv
+ok "a wrong CRC-32 is not looked for without it" exited 0
+run elements --check-crc bad_crc.mkv
+ok "--check-crc: status 1" exited 1
+ok "--check-crc: complained about" one_complaint "bad_crc.mkv: byte 27: A CRC"
+ok "--check-crc: in the list, behind the element" [ \
+  "$(grep -A 1 TimestampScale out | tail -n 1)" = "        27  FAULT: \
+A CRC-32 element does not match the bytes it covers. (Info, 0x1549A966)" ]
+ok "--check-crc: the list goes on" has "SimpleBlock"
+run elements --check-crc --strict bad_crc.mkv
+ok "--check-crc --strict: status 1" exited 1
+ok "--check-crc --strict stops" [ "$(tail -n 1 out | grep -c FAULT)" -eq 1 ]
 
 run elements cut.mkv
 ok "a stream that ends in an element: status 1" exited 1

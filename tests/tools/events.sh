@@ -8,6 +8,8 @@ fi
 make_samples
 make_error_sample
 make_tags_sample
+make_crc_samples
+make_odd_sample
 types() { # the types of the lines, in one line
   sed -n 's/^{"type":"\([a-z_]*\)".*/\1/p' "$1" | tr '\n' ' '
 }
@@ -93,6 +95,35 @@ ok "an empty stream" exited 0
 ok "an empty stream: only the last line" [ "$(cat out)" = \
   '{"type":"end","bytes":0,"fragments":0,"frames":0,"gaps":0}' ]
 
+run events odd.mkv
+ok "odd tracks and frames" exited 0
+ok "audio that is not what it says, and encodings" has '"tracks":\[{'\
+'"number":1,"uid":5,"type":"audio","codec_id":"A_AAC",.*"bit_depth":null,'\
+'"audio":{"codec_id":"A_PCM/INT/LIT","sample_rate":8000.0,"channels":1,'\
+'"bit_depth":16}},{"number":2,.*"bit_depth":null,'\
+'"encodings":\["zlib","other","encryption"\]}\],'
+ok "targets of a tag" has '"tags":\[{"name":"MimeType",'\
+'"value":"audio/L16;rate=8000;channels=1",'\
+'"targets":{"type_value":30,"type":null,"track_uids":\[5\]}}\]}$'
+ok "a plain frame has no more than ever" has '"track":1,.*"size":2}$'
+ok "an encrypted frame with additions" has \
+  '"track":2,.*"size":1,"encrypted":true,"compressed":true,"additions":2}$'
+
+run events --check-crc crc.mkv
+ok "--check-crc: all well" exited 0
+run events bad_crc.mkv
+ok "a wrong CRC-32 is not looked for without it" exited 0
+run events --check-crc bad_crc.mkv
+ok "--check-crc: status 1" exited 1
+ok "--check-crc: complained about" one_complaint "bytes 35-51: A CRC-32"
+ok "--check-crc: a gap" has \
+  '^{"type":"gap","from":35,"to":51,"reason":"A CRC-32.*","frames_lost":0}$'
+ok "--check-crc: the frame is there" [ "$(count frame)" -eq 1 ]
+ok "--check-crc: the fragment is damaged" has '"damaged":true}'
+run events --check-crc --strict bad_crc.mkv
+ok "--check-crc --strict" one_complaint "bad_crc.mkv: byte 35: A CRC-32"
+ok "--check-crc --strict: no frame" [ "$(count frame)" -eq 0 ]
+
 run events --key-frames two.mkv
 ok "--key-frames" [ "$(count frame)$(grep -c '"key":true' out)" = 22 ]
 run events --track 1 --track 7 two.mkv
@@ -112,7 +143,7 @@ for option in max-frame max-value max-memory max-tracks max-tags track; do
 done
 
 # Items do not depend on how the bytes are cut.
-for file in two bad cut many_tags error text; do
+for file in two bad cut many_tags error odd text; do
   run events $file.mkv
   [ $file = text ] && run events text
   cp out whole

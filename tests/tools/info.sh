@@ -4,6 +4,8 @@
 make_samples
 make_error_sample
 make_tags_sample
+make_crc_samples
+make_odd_sample
 
 run info two.mkv
 ok "a good stream" exited 0
@@ -54,6 +56,30 @@ run info many_tags.mkv
 ok "a binary tag" has "^  BINARY  1 x 3 bytes$"
 ok "a tag without a value" has "^  NONE    1 x no value$"
 ok "an empty tag" has '^  EMPTY   1 x ""$'
+
+run info odd.mkv
+ok "what the audio really is" has \
+  "1  audio  A_PCM/INT/LIT  8000 Hz, 1 ch, 16 bit  *1  "
+# The same tag behind the Cluster, and a fragment without one: still one row.
+{ bytes "$(ebml_header)18538067FF" "$(element 1654AE6B "$(element \
+    AE "$(element D7 01)$(element 83 02)$(string_element 86 A_AAC)")")" \
+    "$(element 1F43B675 "$(element E7 00)$(simple_block 0 80 AA)")" >one.mkv
+  cat one.mkv
+  bytes "$(tags "$(simple_tag MimeType 'audio/L16;rate=8000')")"
+  cat one.mkv
+} >late.mkv
+run info late.mkv
+ok "audio by a late tag" has \
+  "1  audio  A_PCM/INT/LIT  8000 Hz, 1 ch, 16 bit  *2  "
+
+run info --check-crc crc.mkv
+ok "--check-crc: all well" exited 0
+run info bad_crc.mkv
+ok "a wrong CRC-32 is not looked for without it" exited 0
+run info --check-crc bad_crc.mkv
+ok "--check-crc: status 1" exited 1
+ok "--check-crc: a gap" has "^  bytes 35-51: A CRC-32 .* (0 frames lost)$"
+ok "--check-crc: the frame is there" has "^  Frames            1 (1 key)$"
 
 run info bad.mkv
 ok "bytes that make no sense: status 1" exited 1
@@ -107,6 +133,9 @@ if [ -n "$HAVE_JANSSON" ]; then
   else
     skip "--json is JSON" "no python3"
   fi
+  run info --json odd.mkv
+  ok "--json: what the audio really is" has '"codec_id":"A_AAC",.*"audio":{"codec_id":"A_PCM/INT/LIT","sample_rate":8000.0,"channels":1,"bit_depth":16},"frames":1,'
+  ok "--json: encodings" has '"number":2,.*"encodings":\["zlib","other","encryption"\],"frames":1,'
   run info --json bad.mkv
   ok "--json: gaps" has '"gap_list":\[{"from":579,"to":585,'
   ok "--json: status 1 with a gap" exited 1

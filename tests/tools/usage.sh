@@ -16,6 +16,7 @@ run --version
 ok "--version works" exited 0
 ok "--version tells the program's" has '^kvsparse [0-9]'
 ok "--version tells the library's" has '^libkvsparse [0-9]'
+ok "--version tells of zlib" has '^features: zlib$\|^without zlib: '
 run nonsense
 ok "an unknown subcommand" failed_with 2 "'nonsense' is no subcommand"
 run --nonsense

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "audio_encoder.h"
@@ -224,11 +225,20 @@ static int encode_all(struct generator *g) {
 
 /* Opening and closing. */
 
+static bool is_regular_file(const char *path) {
+  struct stat status;
+  return stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 static int open_output(struct generator *g) {
   const char *path = g->options->output;
   int fd;
   if (path && strcmp(path, "-") != 0) {
     g->output_name = path;
+    if (!g->options->force && is_regular_file(path)) {
+      complain("%s is there already (--force overwrites)", path);
+      return EXIT_FAILED;
+    }
     g->writer.out = fopen(path, "wb");
     return g->writer.out ? EXIT_WELL : complain_write(g);
   }

@@ -31,7 +31,8 @@ enum {
   OPTION_START,
   OPTION_BFRAMES,
   OPTION_NO_TAIL,
-  OPTION_LIVE
+  OPTION_LIVE,
+  OPTION_FORCE
 };
 
 static const char help_text[] =
@@ -57,6 +58,7 @@ static const char help_text[] =
     "                        now)\n"
     "      --no-tail         no tags at the end of fragments, as from\n"
     "                        GetMediaForFragmentList\n"
+    "      --force           overwrite FILE\n"
     "      --live            as fast as a camera would\n"
     "  -q, --quiet           say nothing but errors\n"
     "  -h, --help            this text\n"
@@ -75,6 +77,7 @@ static const struct option long_options[] = {
     {"tag", required_argument, NULL, OPTION_TAG},
     {"start", required_argument, NULL, OPTION_START},
     {"no-tail", no_argument, NULL, OPTION_NO_TAIL},
+    {"force", no_argument, NULL, OPTION_FORCE},
     {"live", no_argument, NULL, OPTION_LIVE},
     {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},
@@ -238,6 +241,7 @@ static int parse_option(int code, int argc, char **argv,
     case OPTION_TAG: return parse_tag(optarg, options);
     case OPTION_START: return parse_start(optarg, options);
     case OPTION_NO_TAIL: options->no_tail = true; return EXIT_WELL;
+    case OPTION_FORCE: options->force = true; return EXIT_WELL;
     case OPTION_LIVE: options->live = true; return EXIT_WELL;
     case 'q': options->quiet = true; return EXIT_WELL;
     default: return EXIT_USAGE; /* getopt complained */

@@ -27,6 +27,7 @@ struct generate_options {
   struct kvs_tag tags[GENERATE_MAX_TAGS];
   size_t tag_count;
   bool no_tail;
+  bool force;
   bool live;
   bool quiet;
 };

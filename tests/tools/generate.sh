@@ -132,6 +132,15 @@ refuses 'too many' extra
 refuses 'option' --no-such-option
 ok "and writes nothing" test ! -e refused.mkv
 
+# What is there already stays, unless told otherwise.
+echo precious >there.mkv
+generate --seconds 1 -o there.mkv
+ok "an existing file is not overwritten" failed_with 1 'force'
+ok "and stays as it was" grep -qx precious there.mkv
+generate --seconds 1 --force -o there.mkv
+ok "--force overwrites it" test "$status" -eq 0
+ok "with a stream" "$KVSPARSE" info there.mkv
+
 # The machine fails: one line, exit status 1.
 generate -o /dev/full
 ok "a full disk" failed_with 1 'No space left'

@@ -185,7 +185,9 @@ typedef struct kvsp_frame {
   uint64_t index;                /* in the fragment, from 0                */
   int64_t pts_ns;   /* (Cluster + Block timecode) * TimestampScale.  All
                        frames of a lace but the first are spaced by the
-                       track's default duration, where it has one          */
+                       track's default duration, where it has one.
+                       KVSP_TIME_NONE where damage took the Cluster's
+                       Timestamp                                           */
   int64_t producer_time_ns; /* Unix epoch: the fragment's producer time plus
                                pts_ns - fragment->start_ns                 */
   int64_t duration_ns;      /* of this frame; KVSP_TIME_NONE: unknown      */

@@ -171,7 +171,10 @@ static int set_cluster_timestamp(struct document *d, kvsp_view value) {
   d->cluster_implied = false;
   rc = kvsp_ebml_uint(value, &d->cluster_timestamp);
   d->has_timestamp = rc == KVSP_OK;
-  return rc;
+  if (rc != KVSP_OK) return rc;
+  /* A time that nobody can express is damage, too. */
+  d->has_timestamp = kvsp_document_cluster_time(d) != KVSP_TIME_NONE;
+  return d->has_timestamp ? KVSP_OK : KVSP_ERR_SCHEMA;
 }
 
 int kvsp_document_value(struct document *d, uint64_t id, kvsp_view value) {

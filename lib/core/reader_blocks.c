@@ -184,14 +184,26 @@ int kvsp_reader_begin_block_group(kvsp_reader *r) {
   return rc == KVSP_OK ? kvsp_reader_collect(r, r->event->size) : rc;
 }
 
+/* A group whose children make no sense: its size may be wrong, and what it
+ * reaches over is looked for. */
+static int group_fault(kvsp_reader *r, int status) {
+  const char *reason = kvsp_status_text(status);
+  if (r->flags & KVSP_READ_STRICT) return kvsp_reader_status_fault(r, status);
+  status = kvsp_tokenizer_reject(&r->tokenizer, status, reason);
+  status = kvsp_reader_tokenizer_fault(r, status);
+  return status == READER_GO_ON ? KVSP_OK : status;
+}
+
 int kvsp_reader_block_group_data(kvsp_reader *r) {
   const kvsp_event *e = r->event;
   struct block_in_hand *b = &r->block;
   struct block_group group;
   const char *reason;
   int rc = kvsp_block_read_group(e->data, &group);
-  if (rc != KVSP_OK) return kvsp_reader_status_fault(r, rc);
-  if (!group.has_block) return KVSP_OK;
+  if (rc != KVSP_OK) return group_fault(r, rc);
+  if (!group.has_block)
+    return kvsp_reader_element_fault(r, KVSP_ERR_BLOCK,
+                                     "The BlockGroup has no Block.");
   rc = open_block(r, group.block, &reason);
   if (rc != KVSP_OK) return kvsp_reader_element_fault(r, rc, reason);
   b->flags &= ~(uint32_t)(KVSP_FRAME_KEY | KVSP_FRAME_DISCARDABLE);

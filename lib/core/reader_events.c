@@ -168,9 +168,17 @@ static int on_value(kvsp_reader *r) {
   return KVSP_OK;
 }
 
+/* In a Cluster, what has lost its place was most likely a block. */
+static int pass_misplaced(kvsp_reader *r) {
+  const kvsp_event *e = r->event;
+  if (e->depth == 2 && r->tokenizer.levels[1].id == KVSP_ID_CLUSTER)
+    return kvsp_reader_status_fault(r, KVSP_ERR_SCHEMA);
+  return kvsp_reader_pass_over(r);
+}
+
 static int on_blob_begin(kvsp_reader *r) {
   const kvsp_event *e = r->event;
-  if (e->flags & KVSP_EVENT_MISPLACED) return kvsp_reader_pass_over(r);
+  if (e->flags & KVSP_EVENT_MISPLACED) return pass_misplaced(r);
   switch (e->id) {
     case KVSP_ID_SIMPLE_BLOCK: return kvsp_reader_begin_simple_block(r);
     case KVSP_ID_ENCRYPTED_BLOCK: return kvsp_reader_encrypted_block(r);

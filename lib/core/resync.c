@@ -65,6 +65,7 @@ static enum verdict check_ebml_children(struct window *w, uint64_t offset,
 static enum verdict accept_segment(struct resync *s, uint64_t size,
                                    const struct resync_rules *rules) {
   if (!rules->at_start || s->evidence || size == KVSP_SIZE_UNKNOWN) return YES;
+  if (s->embedded) return YES; /* a second one: they come in a row */
   s->embedded = true;
   return NO;
 }
@@ -443,9 +444,4 @@ int kvsp_resync_scan(struct resync *s, struct window *w,
     w->looked++;
     kvsp_window_take(w, 1);
   }
-}
-
-bool kvsp_resync_has_document(struct resync *s, struct window *w, uint64_t to,
-                              const struct resync_rules *rules) {
-  return strong_between(s, w, w->offset, to, rules) == YES;
 }

@@ -50,9 +50,9 @@ struct resync {
   bool until_is_end;   /* until is where the parent's children end */
   bool strong_only;    /* no children of a Cluster */
   bool documents_only; /* and none of a Segment */
-  bool evidence;      /* at_start: children of a Segment or Cluster were seen */
-  bool embedded;      /* at_start: a file of known size was seen before that */
-  uint64_t missing;   /* the place in question is judged when this is here */
+  bool evidence;    /* at_start: children of a Segment or Cluster were seen */
+  bool embedded;    /* at_start: one file of known size was seen before that */
+  uint64_t missing; /* the place in question is judged when this is here */
   uint64_t strong_at; /* the next place that is no child of a Cluster, */
   uint64_t strong_to; /* as far as was looked for it */
 };
@@ -67,11 +67,6 @@ void kvsp_resync_begin(struct resync *s, struct window *w, uint64_t from,
  * found does not depend on how the stream was cut. */
 int kvsp_resync_scan(struct resync *s, struct window *w,
                      const struct resync_rules *rules);
-
-/* Whether the head of a document lies between the window's offset and to, as
- * far as the bytes at hand tell.  Goes on where it stopped the last time. */
-bool kvsp_resync_has_document(struct resync *s, struct window *w, uint64_t to,
-                              const struct resync_rules *rules);
 
 /* Whether what stands at that offset looks like the child of a Cluster that
  * id and size say it is: -1 when too few bytes are at hand to tell. */

@@ -24,7 +24,6 @@ void kvsp_tokenizer_init(kvsp_tokenizer *t, struct memory *memory,
   t->rules.timestamp_max = UINT64_MAX;
   t->landed = UINT64_MAX;
   t->searched = UINT64_MAX;
-  t->watched = UINT64_MAX;
   t->judged = UINT64_MAX;
   t->error.message = kvsp_status_text(KVSP_OK);
   kvsp_window_init(&t->window, memory);
@@ -621,13 +620,6 @@ static int confirm_block(kvsp_tokenizer *t) {
   return KVSP_OK;
 }
 
-static int judge_block(kvsp_tokenizer *t, bool complete) {
-  int rc = KVSP_OK;
-  /* A group shows what it is when it is all there. */
-  if (complete || !t->blob_is_master) rc = confirm_block(t);
-  return rc == KVSP_OK ? kvsp_tokenizer_watch_block(t) : rc;
-}
-
 static int step_blob(kvsp_tokenizer *t) {
   uint64_t wanted =
       t->blob_wanted < t->blob_left ? t->blob_wanted : t->blob_left;
@@ -636,9 +628,11 @@ static int step_blob(kvsp_tokenizer *t) {
   if (t->blob_left == 0) return blob_end(t);
   if (t->blob_skipped) return step_skipped_blob(t);
   rc = kvsp_window_need(&t->window, wanted ? (size_t)wanted : 1);
-  if (rc == KVSP_OK || rc == KVSP_NEED_INPUT || rc == KVSP_END) {
-    /* However much of it is there: what is held must not depend on that. */
-    int judged = judge_block(t, rc != KVSP_NEED_INPUT);
+  /* A SimpleBlock shows what it is by its first bytes, a group when all of it
+   * is there: what is held must not depend on how much of it is. */
+  if (rc == KVSP_OK || rc == KVSP_END ||
+      (rc == KVSP_NEED_INPUT && !t->blob_is_master)) {
+    int judged = confirm_block(t);
     if (judged != KVSP_OK) return judged;
   }
   if (rc == KVSP_END) return kvsp_tokenizer_truncated(t);

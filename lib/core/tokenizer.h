@@ -72,7 +72,6 @@ struct kvsp_tokenizer {
   unsigned doubtful;  /* elements held behind the first, none convincing */
   bool holds_unknown; /* one of them is a Segment's or Cluster's, and unknown */
   uint64_t judged;    /* the block of which kvsp_tokenizer_is_confirmed knows */
-  uint64_t watched;   /* the payload that kvsp_tokenizer_watch_block watches */
   enum tokenizer_state state_after; /* TOKENIZER_HELD: what comes next, ... */
   uint64_t offset_after;            /* ... and where */
   uint64_t landed;                  /* where the last resync ended */
@@ -100,6 +99,11 @@ int kvsp_tokenizer_peek(kvsp_tokenizer *t, size_t n, kvsp_view *v);
  * element: when its payload has places where elements go on, KVSP_ERR_SCHEMA
  * comes, and kvsp_tokenizer_resync goes on at the first of them. */
 int kvsp_tokenizer_search(kvsp_tokenizer *t);
+
+/* The element of the last event, whose payload was all shown, makes no sense:
+ * as if kvsp_tokenizer_next had said so, so that kvsp_tokenizer_resync looks
+ * into it.  Returns status. */
+int kvsp_tokenizer_reject(kvsp_tokenizer *t, int status, const char *message);
 
 /* Where the element of the last event ends; KVSP_SIZE_UNKNOWN if untold. */
 uint64_t kvsp_tokenizer_element_end(const kvsp_tokenizer *t);

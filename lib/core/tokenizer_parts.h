@@ -47,9 +47,6 @@ bool kvsp_tokenizer_is_confirmed(kvsp_tokenizer *t);
 bool kvsp_tokenizer_must_search_held(kvsp_tokenizer *t, bool closes);
 void kvsp_tokenizer_search_held(kvsp_tokenizer *t, uint64_t until,
                                 enum tokenizer_state after);
-/* Looks into a large block, as far as it is there.  KVSP_OK: nothing was
- * found; KVSP_ERR_SCHEMA: a document was. */
-int kvsp_tokenizer_watch_block(kvsp_tokenizer *t);
 int kvsp_tokenizer_step_held(kvsp_tokenizer *t);
 int kvsp_tokenizer_step_search(kvsp_tokenizer *t);
 int kvsp_tokenizer_step_resync(kvsp_tokenizer *t);

@@ -2,9 +2,6 @@
 
 /* Elements that may be held one after the other without being convincing. */
 #define DOUBTFUL_MAX 16
-/* Blocks that are at least that large are watched, but for their end. */
-#define WATCH_MIN (256u * 1024)
-#define WATCH_EDGE 1024u
 /* The first bytes of a Block, by which it is judged. */
 #define BLOCK_PEEK 12u
 
@@ -131,29 +128,6 @@ int kvsp_tokenizer_step_held(kvsp_tokenizer *t) {
   forget_doubts(t);
   t->state = t->state_after;
   return TOKENIZER_GO_ON;
-}
-
-/* A large block may be none, and long in coming: as soon as the head of a
- * document is seen in it, it need not be waited for.  What reaches beyond its
- * end does not count, so that this does not depend on how the bytes come. */
-int kvsp_tokenizer_watch_block(kvsp_tokenizer *t) {
-  uint64_t from = t->window.offset;
-  uint64_t to = from + t->blob_left - WATCH_EDGE;
-  if (!t->recovers || t->event.id != KVSP_ID_SIMPLE_BLOCK ||
-      t->event.size < WATCH_MIN)
-    return KVSP_OK;
-  if (t->watched != from) {
-    uint64_t hold = t->window.hold;
-    size_t needed = t->window.needed; /* the window stays as it is */
-    kvsp_resync_begin(&t->resync, &t->window, from, KVSP_SIZE_UNKNOWN);
-    t->resync.documents_only = true;
-    t->window.hold = hold;
-    t->window.needed = needed;
-    t->watched = from;
-  }
-  if (!kvsp_resync_has_document(&t->resync, &t->window, to, &t->rules))
-    return KVSP_OK;
-  return swallowed(t, 0, t->event.offset, t->event.id);
 }
 
 int kvsp_tokenizer_step_search(kvsp_tokenizer *t) {
@@ -303,6 +277,13 @@ static uint64_t resync_from(kvsp_tokenizer *t) {
     from = t->suspect + 1;
   }
   return from == t->landed ? from + 1 : from;
+}
+
+int kvsp_tokenizer_reject(kvsp_tokenizer *t, int status, const char *message) {
+  kvsp_tokenizer_set_error(t, status, t->event.offset, t->event.id, message);
+  t->found = 0;
+  t->state = TOKENIZER_FAILED;
+  return status;
 }
 
 int kvsp_tokenizer_resync(kvsp_tokenizer *t) {

@@ -448,6 +448,57 @@ START_TEST(group_that_makes_no_sense) {
 }
 END_TEST
 
+/* A group whose size reaches into the next one: that one is whole. */
+START_TEST(group_that_swallows_the_next) {
+  struct expected e = {.order = "FgfE"};
+  struct bytes b = {0};
+  size_t at;
+  put_head(&b);
+  mux_cluster(&b, 0);
+  at = b.len;
+  bytes_append(&b, "\xA0\x8A\xA1\x86\x81\x00\x00\x00\x01\x02", 10);
+  expect_gap(&e, at, b.len, KVSP_ERR_OVERFLOW, KVSP_ID_BLOCK_GROUP);
+  bytes_append(&b, "\xA0\x88\xA1\x86\x81\x00\x01\x00\x03\x04", 10);
+  check_damage(&b, &e);
+}
+END_TEST
+
+/* A flipped bit makes a SimpleBlock a Block, which cannot stand in a Cluster:
+ * of known size, the next one is found by its size. */
+START_TEST(block_out_of_place) {
+  struct expected e = {.order = "FfgfE"};
+  struct bytes b = {0};
+  size_t at, cluster;
+  put_head(&b);
+  cluster = mux_begin(&b, KVSP_ID_CLUSTER);
+  mux_uint(&b, KVSP_ID_TIMESTAMP, 0);
+  build_frame(&b, 1, 0, 0x80, 10, 1);
+  at = b.len;
+  build_frame(&b, 1, 40, 0, 10, 2);
+  b.data[at] = 0xA1;
+  expect_gap(&e, at, b.len, KVSP_ERR_SCHEMA, KVSP_ID_BLOCK);
+  build_frame(&b, 1, 80, 0, 10, 3);
+  mux_end(&b, cluster);
+  check_damage(&b, &e);
+}
+END_TEST
+
+/* The largest Timestamp there is, in nanoseconds: it cannot be a time. */
+START_TEST(time_that_cannot_be) {
+  struct expected e = {.order = "gFgfE"};
+  struct bytes b = {0};
+  size_t at;
+  put_head(&b);
+  mux_begin_unknown(&b, KVSP_ID_CLUSTER, 1);
+  at = b.len;
+  mux_uint(&b, KVSP_ID_TIMESTAMP, UINT64_MAX);
+  expect_gap(&e, at, b.len, KVSP_ERR_SCHEMA, KVSP_ID_TIMESTAMP);
+  expect_gap(&e, b.len, b.len, KVSP_ERR_SCHEMA, KVSP_ID_CLUSTER);
+  build_frame(&b, 1, 0, 0x80, 10, 3);
+  check_damage(&b, &e);
+}
+END_TEST
+
 START_TEST(values_that_cannot_be) {
   struct expected e = {.order = "ggFfE"};
   struct bytes b = {0};
@@ -992,6 +1043,9 @@ static TCase *fault_case(void) {
   tcase_add_test(tc, garbage_in_tags);
   tcase_add_test(tc, blocks_that_make_no_sense);
   tcase_add_test(tc, group_that_makes_no_sense);
+  tcase_add_test(tc, group_that_swallows_the_next);
+  tcase_add_test(tc, block_out_of_place);
+  tcase_add_test(tc, time_that_cannot_be);
   tcase_add_test(tc, values_that_cannot_be);
   tcase_add_test(tc, child_longer_than_its_parent);
   tcase_add_test(tc, every_byte_bent);

@@ -171,9 +171,12 @@ static int on_value(kvsp_reader *r) {
 /* In a Cluster, what has lost its place was most likely a block. */
 static int pass_misplaced(kvsp_reader *r) {
   const kvsp_event *e = r->event;
-  if (e->depth == 2 && r->tokenizer.levels[1].id == KVSP_ID_CLUSTER)
-    return kvsp_reader_status_fault(r, KVSP_ERR_SCHEMA);
-  return kvsp_reader_pass_over(r);
+  int rc;
+  if (e->depth != 2 || r->tokenizer.levels[1].id != KVSP_ID_CLUSTER)
+    return kvsp_reader_pass_over(r);
+  rc = kvsp_reader_status_fault(r, KVSP_ERR_SCHEMA);
+  r->gap.frames_lost = -1;
+  return rc;
 }
 
 static int on_blob_begin(kvsp_reader *r) {

@@ -535,18 +535,13 @@ static int step_element(kvsp_tokenizer *t) {
     if (rc != KVSP_OK) return rc;
   }
   depth = depth_for(t);
-  if (depth < t->depth && kvsp_tokenizer_must_search_held(t, true)) {
-    kvsp_tokenizer_search_held(t, t->window.offset, TOKENIZER_ELEMENT);
+  if (depth < t->depth && kvsp_tokenizer_look_back(t, true))
     return TOKENIZER_GO_ON;
-  }
   t->close_to = depth;
   if (t->depth > t->close_to) return TOKENIZER_GO_ON;
   rc = check_element(t);
   if (rc != KVSP_OK) return rc;
-  if (kvsp_tokenizer_must_search_held(t, false)) {
-    kvsp_tokenizer_search_held(t, t->window.offset, TOKENIZER_ELEMENT);
-    return TOKENIZER_GO_ON;
-  }
+  if (kvsp_tokenizer_look_back(t, false)) return TOKENIZER_GO_ON;
   if (t->checks_crc) {
     rc = begin_crc(t);
     if (rc != KVSP_OK) return rc;
@@ -606,20 +601,6 @@ static int step_skipped_blob(kvsp_tokenizer *t) {
   return t->window.final ? kvsp_tokenizer_truncated(t) : KVSP_NEED_INPUT;
 }
 
-/* The payload makes its block convincing: what was held before it is let go,
- * or looked into first. */
-static int confirm_block(kvsp_tokenizer *t) {
-  if (!kvsp_tokenizer_is_confirmed(t)) return KVSP_OK;
-  if (t->doubtful > 1 && t->searched != t->event.offset) {
-    kvsp_tokenizer_search_held(t, t->event.offset, TOKENIZER_BLOB);
-    return TOKENIZER_GO_ON;
-  }
-  t->window.hold = t->event.offset;
-  t->doubtful = 0;
-  t->holds_unknown = false;
-  return KVSP_OK;
-}
-
 static int step_blob(kvsp_tokenizer *t) {
   uint64_t wanted =
       t->blob_wanted < t->blob_left ? t->blob_wanted : t->blob_left;
@@ -632,7 +613,7 @@ static int step_blob(kvsp_tokenizer *t) {
    * is there: what is held must not depend on how much of it is. */
   if (rc == KVSP_OK || rc == KVSP_END ||
       (rc == KVSP_NEED_INPUT && !t->blob_is_master)) {
-    int judged = confirm_block(t);
+    int judged = kvsp_tokenizer_confirm_block(t);
     if (judged != KVSP_OK) return judged;
   }
   if (rc == KVSP_END) return kvsp_tokenizer_truncated(t);

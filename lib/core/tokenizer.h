@@ -36,7 +36,7 @@ enum tokenizer_state {
   TOKENIZER_ELEMENT, /* at the start of an element, or the end of its parent */
   TOKENIZER_VALUE,   /* at a value's payload */
   TOKENIZER_BLOB,    /* somewhere in a blob's payload */
-  TOKENIZER_HELD,    /* looking into what is held, see search_held */
+  TOKENIZER_HELD,    /* looking into what is held */
   TOKENIZER_SEARCH,  /* in the payload of an element that may be none */
   TOKENIZER_RESYNC,  /* looking for a place where elements go on */
   TOKENIZER_LAND,    /* such a place was found: masters end and begin */
@@ -71,7 +71,7 @@ struct kvsp_tokenizer {
   uint64_t searched;  /* up to here nothing was found in what was held */
   unsigned doubtful;  /* elements held behind the first, none convincing */
   bool holds_unknown; /* one of them is a Segment's or Cluster's, and unknown */
-  uint64_t judged;    /* the block of which kvsp_tokenizer_is_confirmed knows */
+  uint64_t judged;    /* the block of which is known whether it convinces */
   enum tokenizer_state state_after; /* TOKENIZER_HELD: what comes next, ... */
   uint64_t offset_after;            /* ... and where */
   uint64_t landed;                  /* where the last resync ended */

@@ -40,13 +40,12 @@ bool kvsp_tokenizer_in_blob(const kvsp_tokenizer *t);
 void kvsp_tokenizer_hold_element(kvsp_tokenizer *t);
 /* Whether a misplaced element is a block that lost its Cluster. */
 int kvsp_tokenizer_check_lost_block(kvsp_tokenizer *t, bool *lost);
-/* Whether the block of the last event turns out to be convincing. */
-bool kvsp_tokenizer_is_confirmed(kvsp_tokenizer *t);
-/* Whether what is held must be looked into before the element here, which
- * closes a master or not, confirms it. */
-bool kvsp_tokenizer_must_search_held(kvsp_tokenizer *t, bool closes);
-void kvsp_tokenizer_search_held(kvsp_tokenizer *t, uint64_t until,
-                                enum tokenizer_state after);
+/* Before the element here, which closes a master or not, confirms what is
+ * held: true when that is looked into first, in steps to come. */
+bool kvsp_tokenizer_look_back(kvsp_tokenizer *t, bool closes);
+/* The payload makes its block convincing: what was held before it is let go,
+ * or looked into first.  KVSP_OK or TOKENIZER_GO_ON. */
+int kvsp_tokenizer_confirm_block(kvsp_tokenizer *t);
 int kvsp_tokenizer_step_held(kvsp_tokenizer *t);
 int kvsp_tokenizer_step_search(kvsp_tokenizer *t);
 int kvsp_tokenizer_step_resync(kvsp_tokenizer *t);

@@ -61,7 +61,7 @@ int kvsp_tokenizer_check_lost_block(kvsp_tokenizer *t, bool *lost) {
 
 /* Whether a block, whose header alone told too little, turns out to be
  * convincing now that its payload is there. */
-bool kvsp_tokenizer_is_confirmed(kvsp_tokenizer *t) {
+static bool is_confirmed(kvsp_tokenizer *t) {
   uint64_t offset = t->event.offset;
   int verdict;
   if (!t->recovers || t->window.hold >= offset || !is_block(t->event.id) ||
@@ -77,7 +77,7 @@ bool kvsp_tokenizer_is_confirmed(kvsp_tokenizer *t) {
  *   was cut and whose size reaches just over the head of the next document;
  * - where elements are among it that prove nothing, such as unknown ones;
  * - where it would grow without end. */
-bool kvsp_tokenizer_must_search_held(kvsp_tokenizer *t, bool closes) {
+static bool must_search_held(kvsp_tokenizer *t, bool closes) {
   uint64_t here = t->window.offset;
   if (!t->recovers || t->window.hold >= here || t->searched == here)
     return false;
@@ -91,8 +91,8 @@ bool kvsp_tokenizer_must_search_held(kvsp_tokenizer *t, bool closes) {
  * the window is now.  Among elements with an ID of one byte only whole
  * documents count, since a Void may hold remains of a Segment; but behind an
  * unknown element of a Segment or Cluster, everything does. */
-void kvsp_tokenizer_search_held(kvsp_tokenizer *t, uint64_t until,
-                                enum tokenizer_state after) {
+static void search_held(kvsp_tokenizer *t, uint64_t until,
+                        enum tokenizer_state after) {
   t->suspect = t->window.hold;
   t->searched = until;
   t->state_after = after;
@@ -104,6 +104,23 @@ void kvsp_tokenizer_search_held(kvsp_tokenizer *t, uint64_t until,
       !t->holds_unknown && t->doubtful > (after == TOKENIZER_BLOB);
   t->window.hold = t->suspect;
   t->state = TOKENIZER_HELD;
+}
+
+bool kvsp_tokenizer_look_back(kvsp_tokenizer *t, bool closes) {
+  if (!must_search_held(t, closes)) return false;
+  search_held(t, t->window.offset, TOKENIZER_ELEMENT);
+  return true;
+}
+
+int kvsp_tokenizer_confirm_block(kvsp_tokenizer *t) {
+  if (!is_confirmed(t)) return KVSP_OK;
+  if (t->doubtful > 1 && t->searched != t->event.offset) {
+    search_held(t, t->event.offset, TOKENIZER_BLOB);
+    return TOKENIZER_GO_ON;
+  }
+  t->window.hold = t->event.offset;
+  forget_doubts(t);
+  return KVSP_OK;
 }
 
 /* ---- the steps ------------------------------------------------------------------ */

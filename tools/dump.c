@@ -6,28 +6,36 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <kvsparse/pictures.h>
 #include <libavutil/log.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "command.h"
+#include "faults.h"
 #include "images.h"
 #include "message.h"
 #include "options.h"
 #include "picture_name.h"
 #include "progress.h"
+#include "signals.h"
 #include "source.h"
+#include "stream_options.h"
 #include "timestamp.h"
 #include "whole_file.h"
 
+/* Of a picture's width and height: the library's default, and what --size
+ * takes. */
+#define SIZE_DEFAULT 16384
+#define SIZE_LIMIT 65535
+
 struct dump_options {
-  const char *input;
+  struct stream_options stream;
   const char *output; /* folder or pattern                                 */
   struct image_settings image;
   bool format_chosen;
@@ -43,7 +51,6 @@ struct dump_options {
   bool force;
   bool low_delay;
   bool quiet;
-  kvsp_limits limits;
 };
 
 struct dump {
@@ -55,8 +62,13 @@ struct dump {
   struct source source;
   struct progress progress;
   uint64_t written;
-  const char *gap_reason; /* of the first gap; NULL: none                 */
+  struct faults faults;
+  uint64_t gaps;
+  const char *gap_reason; /* of the first gap                             */
   uint64_t gap_offset;
+  uint64_t left_out; /* pictures that no image could be made of            */
+  const char *left_out_reason; /* of the first of them                    */
+  char decoder_message[256];   /* of the first frame that was refused         */
   bool several_tracks; /* of video, in one fragment                        */
   bool cannot_write;   /* a picture: complained about                     */
   bool cannot_read;    /* the input: complained about                     */
@@ -77,7 +89,9 @@ enum {
   OPTION_LIMIT,
   OPTION_THREADS,
   OPTION_FORCE,
-  OPTION_LOW_DELAY
+  OPTION_LOW_DELAY,
+  OPTION_MAX_WIDTH,
+  OPTION_MAX_HEIGHT
 };
 
 static const char help_text[] =
@@ -112,8 +126,13 @@ static const char help_text[] =
     "How:\n"
     "      --threads N       that decode; 0 as many as the machine has (0)\n"
     "      --low-delay       write each picture as soon as its frame is there\n"
+    "  -n, --read-size N     read N bytes at a time (64k)\n"
+    "      --check-crc       verify CRC-32 elements; a mismatch is a gap\n"
+    "      --strict          stop at the first fault instead of a gap\n"
     "  -q, --quiet           say nothing but errors\n"
-    "  -h, --help            this text\n" OPTION_LIMITS_HELP
+    "  -h, --help            this text\n" READER_LIMITS_HELP
+    "      --max-width N       of a picture, in pixels (default 16384)\n"
+    "      --max-height N      of a picture, in pixels (default 16384)\n"
     "\n"
     "Exit status: 0 all well; 1 the data was damaged, or reading, decoding or\n"
     "writing failed (what could be read was written); 2 wrong usage.\n";
@@ -136,8 +155,9 @@ static const struct option long_options[] = {
     {"threads", required_argument, NULL, OPTION_THREADS},
     {"low-delay", no_argument, NULL, OPTION_LOW_DELAY},
     {"quiet", no_argument, NULL, 'q'},
-    {"help", no_argument, NULL, 'h'},
-    OPTION_LIMITS,
+    {"max-width", required_argument, NULL, OPTION_MAX_WIDTH},
+    {"max-height", required_argument, NULL, OPTION_MAX_HEIGHT},
+    READER_OPTIONS,
     {NULL, 0, NULL, 0}};
 
 /* Reading the options. */
@@ -197,6 +217,12 @@ static int parse_number(int code, struct dump_options *options) {
       return option_unsigned("--track", optarg, 1, UINT64_MAX, &options->track);
     case OPTION_LIMIT:
       return option_unsigned("--limit", optarg, 1, UINT64_MAX, &options->limit);
+    case OPTION_MAX_WIDTH:
+      return parse_uint32("--max-width", optarg, 1, SIZE_LIMIT,
+                          &options->image.max_width);
+    case OPTION_MAX_HEIGHT:
+      return parse_uint32("--max-height", optarg, 1, SIZE_LIMIT,
+                          &options->image.max_height);
     case OPTION_THREADS:
       return parse_uint32("--threads", optarg, 0, 64, &options->threads);
     case OPTION_SIZE:
@@ -204,18 +230,16 @@ static int parse_number(int code, struct dump_options *options) {
                                &options->image.height);
     case OPTION_FRAGMENT: return parse_fragment(optarg, options);
     case OPTION_FROM: return option_time("--from", optarg, &options->from_ns);
-    case OPTION_TO: return option_time("--to", optarg, &options->to_ns);
-    default: return EXIT_USAGE; /* getopt complained */
+    default: return option_time("--to", optarg, &options->to_ns);
   }
 }
 
-static int parse_option(int code, struct dump_options *options) {
-  if (code >= OPTION_LIMIT_FIRST && code <= OPTION_LIMIT_LAST)
-    return option_limit(code, optarg, &options->limits);
+static int own_option(void *user, int code, const char *text) {
+  struct dump_options *options = user;
   switch (code) {
-    case 'o': options->output = optarg; return EXIT_WELL;
+    case 'o': options->output = text; return EXIT_WELL;
     case 'q': options->quiet = true; return EXIT_WELL;
-    case OPTION_FORMAT: return parse_format(optarg, options);
+    case OPTION_FORMAT: return parse_format(text, options);
     case OPTION_GRAY: options->image.gray = true; return EXIT_WELL;
     case OPTION_KEY_FRAMES: options->key_frames = true; return EXIT_WELL;
     case OPTION_FORCE: options->force = true; return EXIT_WELL;
@@ -224,31 +248,22 @@ static int parse_option(int code, struct dump_options *options) {
   }
 }
 
-/* The format that the end of a pattern names. */
-static void guess_format(struct dump_options *options) {
+/* What the end of a pattern names: letters and digits behind its last dot. */
+static int guess_format(struct dump_options *options) {
   const char *dot = strrchr(options->output, '.');
-  enum image_format format;
-  if (!dot || options->format_chosen) return;
-  format = format_by_name(dot + 1);
-  if (format == 0) return;
-  options->image.format = format;
-  if (strcmp(dot, ".pgm") == 0) options->image.gray = true;
-}
-
-static int parse_options(int argc, char **argv, struct dump_options *options,
-                         bool *help) {
-  for (;;) {
-    int code = getopt_long(argc, argv, "o:qh", long_options, NULL);
-    int status;
-    if (code == -1) break;
-    if (code == 'h') {
-      *help = true;
-      return option_help(help_text);
-    }
-    status = parse_option(code, options);
-    if (status != EXIT_WELL) return status;
+  char name[8] = "";
+  size_t length = dot ? strlen(dot + 1) : 0;
+  if (options->format_chosen || length == 0) return EXIT_WELL;
+  for (size_t i = 0; i < length; i++) {
+    if (!isalnum((unsigned char)dot[1 + i])) return EXIT_WELL;
+    if (i + 1 < sizeof name) name[i] = (char)tolower((unsigned char)dot[1 + i]);
   }
-  return option_input(argc, argv, &options->input);
+  options->image.format = format_by_name(name);
+  if (strcmp(name, "pgm") == 0) options->image.gray = true;
+  if (options->image.format != 0) return EXIT_WELL;
+  return complain_usage(
+      "-o: '%s': %s is not .png, .jpg or .ppm; --format says what to write",
+      options->output, dot);
 }
 
 /* What only all options together can tell. */
@@ -256,9 +271,13 @@ static int finish_options(struct dump *dump, struct dump_options *options) {
   int status =
       picture_names_parse(&dump->names, options->output, options->limit == 1);
   if (status != EXIT_WELL) return status;
-  if (dump->names.pattern) guess_format(options);
+  if (dump->names.pattern) status = guess_format(options);
+  if (status != EXIT_WELL) return status;
   if (options->quality_chosen && options->image.format != IMAGE_JPEG)
     return complain_usage("--quality is for --format jpg");
+  if (options->image.width > options->image.max_width ||
+      options->image.height > options->image.max_height)
+    return complain_usage("--size: larger than --max-width and --max-height");
   if (options->to_ns != KVSP_TIME_NONE && options->from_ns > options->to_ns)
     return complain_usage("--to is before --from");
   return EXIT_WELL;
@@ -293,6 +312,13 @@ static int fail_at(struct dump *dump, const char *name, const char *reason) {
   return KVSP_PAUSED;
 }
 
+/* Whatever is odd about this picture, the next one may be fine. */
+static int leave_out(struct dump *dump) {
+  if (dump->left_out++ == 0)
+    dump->left_out_reason = images_reason(dump->images);
+  return 0;
+}
+
 static int write_picture(struct dump *dump, const kvsp_picture *picture) {
   const struct dump_options *options = dump->options;
   const char *there = "is there already (--force overwrites)";
@@ -305,8 +331,7 @@ static int write_picture(struct dump *dump, const kvsp_picture *picture) {
     return fail_at(dump, "", "the pattern makes too long a name");
   if (!options->force && whole_file_exists(dump->folder, name))
     return fail_at(dump, name, there);
-  if (images_encode(dump->images, picture, &file) != 0)
-    return fail_at(dump, name, images_reason(dump->images));
+  if (images_encode(dump->images, picture, &file) != 0) return leave_out(dump);
   if (whole_file_write(dump->folder, name, file, options->force) != 0)
     return fail_at(dump, name, errno == EEXIST ? there : strerror(errno));
   dump->written++;
@@ -323,13 +348,29 @@ static int on_picture(void *user, const kvsp_picture *picture) {
   return write_picture(dump, picture);
 }
 
+/* They are counted; limits are told, each with its option. */
+static void on_gap(struct dump *dump, const kvsp_gap *gap) {
+  if (gap->status == KVSP_ERR_TRUNCATED && signals_caught() != 0) return;
+  if (dump->gaps++ == 0) {
+    dump->gap_reason = gap->reason;
+    dump->gap_offset = gap->from;
+  }
+  if (faults_is_limit(gap->status))
+    faults_tell_gap(&dump->faults, dump->source.name, gap);
+}
+
+/* What a decoder says first is why; all after it may be because of it. */
+static void keep_first_message(struct dump *dump) {
+  const char *message = kvsp_pictures_message(dump->pictures);
+  if (dump->decoder_message[0] != '\0') return;
+  snprintf(dump->decoder_message, sizeof dump->decoder_message, "%s", message);
+}
+
 static int on_item(void *user, const kvsp_item *item) {
   struct dump *dump = user;
   size_t video = 0;
-  if (item->type == KVSP_ITEM_GAP && !dump->gap_reason) {
-    dump->gap_reason = item->gap->reason;
-    dump->gap_offset = item->gap->from;
-  }
+  keep_first_message(dump);
+  if (item->type == KVSP_ITEM_GAP) on_gap(dump, item->gap);
   if (item->type != KVSP_ITEM_FRAGMENT) return 0;
   for (size_t i = 0; i < item->fragment->track_count; i++)
     video += item->fragment->tracks[i]->type == KVSP_TRACK_VIDEO;
@@ -346,8 +387,11 @@ static int new_pictures(struct dump *dump) {
 
   memset(&config, 0, sizeof config);
   config.struct_size = sizeof config;
-  config.limits = &options->limits;
-  config.reader_flags = options->key_frames ? KVSP_READ_KEY_FRAMES : 0;
+  config.limits = &options->stream.limits;
+  config.reader_flags = stream_options_reader_flags(&options->stream);
+  if (options->key_frames) config.reader_flags |= KVSP_READ_KEY_FRAMES;
+  config.max_width = options->image.max_width;
+  config.max_height = options->image.max_height;
   config.format = images_input_format(&options->image);
   if (!images_scale(&options->image)) {
     config.width = options->image.width;
@@ -367,7 +411,8 @@ static int new_pictures(struct dump *dump) {
 }
 
 static int open_all(struct dump *dump) {
-  if (source_open(&dump->source, dump->options->input, 0) != EXIT_WELL)
+  const struct stream_options *stream = &dump->options->stream;
+  if (source_open(&dump->source, stream->path, stream->read_size) != EXIT_WELL)
     return EXIT_FAILED;
   dump->images = images_new(&dump->options->image);
   if (!dump->images) {
@@ -406,8 +451,8 @@ static bool visit(struct dump *dump, const void *data, size_t length,
   show_progress(dump);
   if (rc == KVSP_OK) return true;
   if (rc == KVSP_END || rc == KVSP_PAUSED) return false;
-  complain("%s: at byte %" PRIu64 ": %s", dump->source.name,
-           kvsp_pictures_error(dump->pictures)->offset, kvsp_status_text(rc));
+  faults_tell_error(&dump->faults, dump->source.name,
+                    kvsp_pictures_error(dump->pictures), rc);
   dump->cannot_read = true;
   return false;
 }
@@ -417,11 +462,6 @@ static void read_all(struct dump *dump) {
   size_t length = 0;
   int rc = 0;
 
-  /* The first Ctrl-C ends the input, so that what is in the decoders still
-   * comes out; these end the program at once. */
-  source_end_at_interrupt();
-  whole_file_clean_up_at(SIGTERM);
-  whole_file_clean_up_at(SIGHUP);
   progress_start(&dump->progress, dump->source.size);
   for (;;) {
     rc = source_read(&dump->source, &data, &length);
@@ -429,7 +469,6 @@ static void read_all(struct dump *dump) {
     if (!visit(dump, data, length, 0)) goto done;
   }
   if (rc < 0) dump->cannot_read = true;
-  whole_file_clean_up_at(SIGINT);
   visit(dump, NULL, 0, KVSP_FINAL);
 done:
   progress_end(&dump->progress);
@@ -439,24 +478,35 @@ static const char *plural(uint64_t count) {
   return count == 1 ? "" : "s";
 }
 
+static void tell_decoders(const struct dump *dump, uint64_t errors) {
+  const char *message = dump->decoder_message;
+  const char *hint = "";
+  /* There is no code for it. */
+  if (strstr(message, "larger than max_width") || strstr(message, "too large"))
+    hint = "; --max-width and --max-height raise it";
+  complain("%" PRIu64 " frame%s could not be decoded%s%s%s", errors,
+           plural(errors), message[0] != '\0' ? ": " : "", message, hint);
+}
+
 /* What is wrong with the data, and how much.  True: something is. */
 static bool tell_damage(const struct dump *dump,
                         const kvsp_pictures_stats *stats) {
-  if (stats->gaps > 0)
+  if (dump->gaps > 0)
     complain("%" PRIu64 " gap%s in the data, the first at byte %" PRIu64 ": %s",
-             stats->gaps, plural(stats->gaps), dump->gap_offset,
-             dump->gap_reason ? dump->gap_reason : "unknown");
-  if (stats->errors > 0)
-    complain("%" PRIu64 " frame%s could not be decoded", stats->errors,
-             plural(stats->errors));
+             dump->gaps, plural(dump->gaps), dump->gap_offset,
+             dump->gap_reason);
+  if (stats->errors > 0) tell_decoders(dump, stats->errors);
   if (stats->damaged > 0)
     complain("%" PRIu64 " picture%s with faults", stats->damaged,
              plural(stats->damaged));
   if (stats->undecodable > 0)
     complain("%" PRIu64 " frame%s of tracks that libavcodec has no decoder for",
              stats->undecodable, plural(stats->undecodable));
-  return stats->gaps > 0 || stats->errors > 0 || stats->damaged > 0 ||
-         stats->undecodable > 0;
+  if (dump->left_out > 0)
+    complain("%" PRIu64 " picture%s left out: %s", dump->left_out,
+             plural(dump->left_out), dump->left_out_reason);
+  return dump->gaps > 0 || stats->errors > 0 || stats->damaged > 0 ||
+         stats->undecodable > 0 || dump->left_out > 0;
 }
 
 static int tell_end(struct dump *dump) {
@@ -465,6 +515,7 @@ static int tell_end(struct dump *dump) {
 
   /* It was told in one line, and that is what matters. */
   if (dump->cannot_write) return EXIT_FAILED;
+  keep_first_message(dump);
   memset(&stats, 0, sizeof stats);
   if (kvsp_pictures_get_stats(dump->pictures, &stats, sizeof stats) == KVSP_OK)
     damaged = tell_damage(dump, &stats);
@@ -483,7 +534,8 @@ static int run(struct dump *dump) {
 int command_dump(int argc, char **argv) {
   struct dump_options options;
   struct dump dump;
-  bool help = false;
+  struct stream_command command = {help_text, "o:n:qh", long_options,
+                                   own_option, &options};
   int status;
 
   memset(&options, 0, sizeof options);
@@ -494,14 +546,15 @@ int command_dump(int argc, char **argv) {
   options.last_fragment = UINT64_MAX;
   options.from_ns = KVSP_TIME_NONE;
   options.to_ns = KVSP_TIME_NONE;
-  options.limits.struct_size = sizeof options.limits;
+  options.image.max_width = SIZE_DEFAULT;
+  options.image.max_height = SIZE_DEFAULT;
   memset(&dump, 0, sizeof dump);
   dump.options = &options;
   dump.folder = -1;
   dump.source.fd = -1;
 
-  status = parse_options(argc, argv, &options, &help);
-  if (status != EXIT_WELL || help) return status;
+  status = stream_options_read(&options.stream, argc, argv, &command);
+  if (status != EXIT_WELL || options.stream.help) return status;
   status = finish_options(&dump, &options);
   if (status == EXIT_WELL) {
     /* Faults of the data are counted and told at the end. */

@@ -14,11 +14,13 @@
 #include <string.h>
 
 #include "command.h"
+#include "faults.h"
 #include "message.h"
 #include "options.h"
 #include "output.h"
 #include "progress.h"
 #include "source.h"
+#include "stream_options.h"
 #include "text.h"
 
 static const char usage[] =
@@ -27,13 +29,13 @@ static const char usage[] =
     "bytes\n"
     "of the payload, value. FILE may be - for standard input.\n"
     "\n"
-    "  -d, --max-depth N       no elements deeper than N (0: the top level)\n"
+    "  -d, --depth N           no elements deeper than N (0: the top level)\n"
     "  -n, --read-size N       read N bytes at a time (default 64k)\n"
-    "      --max-value BYTES   refuse longer strings (default 1M)\n"
     "      --check-crc         verify CRC-32 elements; a mismatch is a fault\n"
     "      --strict            stop at the first fault instead of going on at\n"
     "                          the next EBML header\n"
     "      --help              this text\n"
+    "\n" TOKENIZER_LIMITS_HELP
     "\n"
     "Exit status: 0 all well; 1 there was a fault, or reading or writing\n"
     "failed; 2 wrong usage.\n";
@@ -42,12 +44,8 @@ static const char usage[] =
 #define TEXT_SHOWN 200 /* bytes of a string that are shown                  */
 
 struct arguments {
-  const char *path;
-  bool help;
-  bool strict;
-  size_t read_size;
-  uint32_t max_depth;
-  kvsp_limits limits;
+  struct stream_options stream;
+  uint32_t depth; /* none deeper than this are listed                      */
   kvsp_tokenizer_config config;
 };
 
@@ -56,6 +54,7 @@ struct elements {
   struct source source;
   kvsp_tokenizer *tokenizer;
   bool faulty;
+  struct faults faults;
   /* The binary element that is coming in, until its line is written. */
   bool blob_open;
   size_t blob_length;
@@ -140,7 +139,7 @@ static void add_to_blob(struct elements *e, kvsp_view piece) {
 }
 
 static void on_event(struct elements *e, const kvsp_event *event) {
-  if (event->depth > e->arguments->max_depth) return;
+  if (event->depth > e->arguments->depth) return;
   switch (event->type) {
     case KVSP_EVENT_MASTER_BEGIN:
       print_head(event);
@@ -158,10 +157,10 @@ static void on_event(struct elements *e, const kvsp_event *event) {
   }
 }
 
-/* Says what is wrong and where, in the list and, the first time, as a
- * complaint.  id 0: no known element. */
+/* Says what is wrong and where, in the list and for people.  id 0: no known
+ * element. */
 static void print_fault(struct elements *e, uint64_t offset, uint64_t id,
-                        const char *reason) {
+                        int status, const char *reason) {
   finish_blob(e);
   output_print("%10" PRIu64 "  FAULT: %s", offset, reason);
   if (id != 0) {
@@ -170,29 +169,31 @@ static void print_fault(struct elements *e, uint64_t offset, uint64_t id,
                  info != NULL ? info->name : "unknown element", id);
   }
   output_write("\n", 1);
-  if (!e->faulty)
-    complain("%s: byte %" PRIu64 ": %s", e->source.name, offset, reason);
+  faults_tell_byte(&e->faults, e->source.name, offset, status, reason);
   e->faulty = true;
 }
 
 static void tell_fault(struct elements *e, int status) {
   const kvsp_error_info *error = kvsp_tokenizer_error(e->tokenizer);
   if (error->status == status)
-    print_fault(e, error->offset, error->element_id, error->message);
+    print_fault(e, error->offset, error->element_id, status, error->message);
   else
-    print_fault(e, kvsp_tokenizer_offset(e->tokenizer), 0,
+    print_fault(e, kvsp_tokenizer_offset(e->tokenizer), 0, status,
                 kvsp_status_text(status));
 }
 
 /* KVSP_OK, or KVSP_ERR_CRC to stop at the mismatch. */
 static int check_crc(struct elements *e, const kvsp_event *event) {
   if (!(event->flags & KVSP_EVENT_CRC_MISMATCH)) return KVSP_OK;
-  print_fault(e, event->offset, event->id, kvsp_status_text(KVSP_ERR_CRC));
-  return e->arguments->strict ? KVSP_ERR_CRC : KVSP_OK;
+  print_fault(e, event->offset, event->id, KVSP_ERR_CRC,
+              kvsp_status_text(KVSP_ERR_CRC));
+  return e->arguments->stream.strict ? KVSP_ERR_CRC : KVSP_OK;
 }
 
-static bool is_of_data(int status) {
-  return status <= KVSP_ERR_EBML && status > KVSP_ERR_LIMIT_DEPTH;
+/* Of the data, or a limit that an element is beyond: those behind it can be
+ * read. */
+static bool can_go_on(int status) {
+  return status <= KVSP_ERR_EBML && status > KVSP_ERR_LIMIT_MEMORY;
 }
 
 /* All events of the bytes lent.  KVSP_NEED_INPUT, KVSP_END, or what stops the
@@ -209,7 +210,7 @@ static int drain(struct elements *e) {
     }
     if (status > 0) continue;
     tell_fault(e, status);
-    if (is_of_data(status) && !e->arguments->strict)
+    if (can_go_on(status) && !e->arguments->stream.strict)
       status = kvsp_tokenizer_resync(e->tokenizer);
   }
   return status;
@@ -235,40 +236,26 @@ static int read_all(struct elements *e) {
   return status < 0 || e->faulty || e->source.failed ? EXIT_FAILED : EXIT_WELL;
 }
 
-static int read_option(struct arguments *a, int code, const char *text) {
+static int own_option(void *user, int code, const char *text) {
+  struct arguments *a = user;
   uint64_t number = 0;
-  int status = EXIT_WELL;
-  switch (code) {
-    case 'd':
-      status = option_unsigned("--max-depth", text, 0, UINT32_MAX - 1, &number);
-      a->max_depth = (uint32_t)number;
-      return status;
-    case 'n': return option_read_size(text, &a->read_size);
-    case 'c': a->config.flags |= KVSP_TOKENIZE_CHECK_CRC; return EXIT_WELL;
-    case 's': a->strict = true; return EXIT_WELL;
-    case 'h': a->help = true; return EXIT_WELL;
-    case OPTION_MAX_VALUE: return option_limit(code, text, &a->limits);
-    default: return EXIT_USAGE; /* getopt_long complained */
-  }
+  int status = option_unsigned("--depth", text, 0, UINT32_MAX - 1, &number);
+  (void)code; /* there is but one */
+  a->depth = (uint32_t)number;
+  return status;
 }
 
 static int read_arguments(struct arguments *a, int argc, char **argv) {
   static const struct option options[] = {
-      {"max-depth", required_argument, NULL, 'd'},
-      {"read-size", required_argument, NULL, 'n'},
-      {"max-value", required_argument, NULL, OPTION_MAX_VALUE},
-      {"check-crc", no_argument, NULL, 'c'},
-      {"strict", no_argument, NULL, 's'},
-      {"help", no_argument, NULL, 'h'},
+      {"depth", required_argument, NULL, 'd'},
+      TOKENIZER_OPTIONS,
       {NULL, 0, NULL, 0}};
-  while (!a->help) {
-    int code = getopt_long(argc, argv, "d:n:h", options, NULL);
-    int status;
-    if (code < 0) return option_input(argc, argv, &a->path);
-    status = read_option(a, code, optarg);
-    if (status != EXIT_WELL) return status;
-  }
-  return EXIT_WELL;
+  struct stream_command command = {usage, "d:n:h", options, own_option, a};
+  int status = stream_options_read(&a->stream, argc, argv, &command);
+  a->config.struct_size = sizeof a->config;
+  a->config.limits = &a->stream.limits;
+  if (a->stream.check_crc) a->config.flags |= KVSP_TOKENIZE_CHECK_CRC;
+  return status;
 }
 
 static int run(struct elements *e) {
@@ -288,15 +275,11 @@ int command_elements(int argc, char **argv) {
   int status;
   memset(&a, 0, sizeof a);
   memset(&e, 0, sizeof e);
-  a.max_depth = UINT32_MAX;
-  a.limits.struct_size = sizeof a.limits;
-  a.config.struct_size = sizeof a.config;
-  a.config.limits = &a.limits;
+  a.depth = UINT32_MAX;
   e.arguments = &a;
   status = read_arguments(&a, argc, argv);
-  if (status != EXIT_WELL) return status;
-  if (a.help) return option_help(usage);
-  status = source_open(&e.source, a.path, a.read_size);
+  if (status != EXIT_WELL || a.stream.help) return status;
+  status = source_open(&e.source, a.stream.path, a.stream.read_size);
   if (status != EXIT_WELL) return status;
   status = run(&e);
   source_close(&e.source);

@@ -12,12 +12,14 @@
 #include <string.h>
 
 #include "command.h"
+#include "faults.h"
 #include "json_items.h"
 #include "message.h"
 #include "options.h"
 #include "output.h"
 #include "progress.h"
 #include "source.h"
+#include "stream_options.h"
 
 static const char usage[] =
     "Usage: kvsparse events [OPTION]... FILE\n"
@@ -30,7 +32,7 @@ static const char usage[] =
     "      --check-crc         verify CRC-32 elements; a mismatch is a gap\n"
     "      --strict            stop at the first fault instead of a gap\n"
     "      --help              this text\n"
-    "\n" OPTION_LIMITS_HELP
+    "\n" READER_LIMITS_HELP
     "\n"
     "Exit status: 0 all well; 1 there was a gap, or reading or writing failed\n"
     "(the \"end\" line is written all the same); 2 wrong usage.\n";
@@ -47,17 +49,15 @@ int command_events(int argc, char **argv) {
 #define TRACKS_MAX 64
 
 struct arguments {
-  const char *path;
-  bool help;
-  size_t read_size;
+  struct stream_options stream;
   uint64_t tracks[TRACKS_MAX];
-  kvsp_limits limits;
   kvsp_reader_config config;
 };
 
 struct events {
   struct source source;
   kvsp_reader *reader;
+  struct faults faults;
   uint64_t fragments, frames, gaps;
 };
 
@@ -184,12 +184,6 @@ static int write_end(const struct events *e) {
   return finish_line(o, failed);
 }
 
-/* One line for people, for the first gap: they are all in the output. */
-static void tell_gap(const struct events *e, const kvsp_gap *gap) {
-  complain("%s: bytes %" PRIu64 "-%" PRIu64 ": %s", e->source.name, gap->from,
-           gap->to, gap->reason);
-}
-
 static int on_item(void *user, const kvsp_item *item) {
   struct events *e = user;
   switch (item->type) {
@@ -200,18 +194,11 @@ static int on_item(void *user, const kvsp_item *item) {
     case KVSP_ITEM_TAGS: return write_tags(item);
     case KVSP_ITEM_FRAGMENT_END: return write_fragment_end(item->fragment);
     case KVSP_ITEM_GAP:
-      if (e->gaps++ == 0) tell_gap(e, item->gap);
+      e->gaps++;
+      faults_tell_gap(&e->faults, e->source.name, item->gap);
       return write_gap(item->gap);
     default: return 0;
   }
-}
-
-/* What stopped the reader, unless it was said already. */
-static void tell_error(const struct events *e, int status) {
-  const kvsp_error_info *error = kvsp_reader_error(e->reader);
-  if (status == STOPPED) return;
-  complain("%s: byte %" PRIu64 ": %s", e->source.name, error->offset,
-           error->status == status ? error->message : kvsp_status_text(status));
 }
 
 static int read_all(struct events *e) {
@@ -229,7 +216,9 @@ static int read_all(struct events *e) {
     progress_update(&progress, e->source.offset, NULL);
   } while (status == KVSP_OK && got > 0);
   progress_end(&progress);
-  if (status < 0) tell_error(e, status);
+  if (status < 0 && status != STOPPED)
+    faults_tell_error(&e->faults, e->source.name, kvsp_reader_error(e->reader),
+                      status);
   return status < 0 || e->source.failed || e->gaps > 0 ? EXIT_FAILED
                                                        : EXIT_WELL;
 }
@@ -241,39 +230,26 @@ static int add_track(struct arguments *a, const char *text) {
                          &a->tracks[a->config.track_count++]);
 }
 
-static int read_option(struct arguments *a, int code, const char *text) {
-  switch (code) {
-    case 'n': return option_read_size(text, &a->read_size);
-    case 't': return add_track(a, text);
-    case 'k': a->config.flags |= KVSP_READ_KEY_FRAMES; return EXIT_WELL;
-    case 'c': a->config.flags |= KVSP_READ_CHECK_CRC; return EXIT_WELL;
-    case 's': a->config.flags |= KVSP_READ_STRICT; return EXIT_WELL;
-    case 'h': a->help = true; return EXIT_WELL;
-    default:
-      if (code >= OPTION_LIMIT_FIRST && code <= OPTION_LIMIT_LAST)
-        return option_limit(code, text, &a->limits);
-      return EXIT_USAGE; /* getopt_long complained */
-  }
+static int own_option(void *user, int code, const char *text) {
+  struct arguments *a = user;
+  if (code == 't') return add_track(a, text);
+  a->config.flags |= KVSP_READ_KEY_FRAMES;
+  return EXIT_WELL;
 }
 
 static int read_arguments(struct arguments *a, int argc, char **argv) {
   static const struct option options[] = {
-      {"read-size", required_argument, NULL, 'n'},
       {"track", required_argument, NULL, 't'},
       {"key-frames", no_argument, NULL, 'k'},
-      {"check-crc", no_argument, NULL, 'c'},
-      {"strict", no_argument, NULL, 's'},
-      {"help", no_argument, NULL, 'h'},
-      OPTION_LIMITS,
+      READER_OPTIONS,
       {NULL, 0, NULL, 0}};
-  while (!a->help) {
-    int code = getopt_long(argc, argv, "n:t:kh", options, NULL);
-    int status;
-    if (code < 0) return option_input(argc, argv, &a->path);
-    status = read_option(a, code, optarg);
-    if (status != EXIT_WELL) return status;
-  }
-  return EXIT_WELL;
+  struct stream_command command = {usage, "n:t:kh", options, own_option, a};
+  int status = stream_options_read(&a->stream, argc, argv, &command);
+  a->config.struct_size = sizeof a->config;
+  a->config.limits = &a->stream.limits;
+  a->config.tracks = a->tracks;
+  a->config.flags |= stream_options_reader_flags(&a->stream);
+  return status;
 }
 
 static int run(struct events *e, const struct arguments *a) {
@@ -294,14 +270,9 @@ int command_events(int argc, char **argv) {
   int status;
   memset(&a, 0, sizeof a);
   memset(&e, 0, sizeof e);
-  a.limits.struct_size = sizeof a.limits;
-  a.config.struct_size = sizeof a.config;
-  a.config.limits = &a.limits;
-  a.config.tracks = a.tracks;
   status = read_arguments(&a, argc, argv);
-  if (status != EXIT_WELL) return status;
-  if (a.help) return option_help(usage);
-  status = source_open(&e.source, a.path, a.read_size);
+  if (status != EXIT_WELL || a.stream.help) return status;
+  status = source_open(&e.source, a.stream.path, a.stream.read_size);
   if (status != EXIT_WELL) return status;
   status = run(&e, &a);
   source_close(&e.source);

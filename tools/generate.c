@@ -12,18 +12,17 @@
 #include <kvsparse/reader.h>
 #include <libavutil/log.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "audio_encoder.h"
 #include "command.h"
 #include "generate_options.h"
 #include "kvs_writer.h"
 #include "message.h"
+#include "output_file.h"
 #include "progress.h"
+#include "signals.h"
 #include "test_picture.h"
 #include "text.h"
 #include "video_encoder.h"
@@ -40,7 +39,7 @@ struct generator {
   struct audio_frame audio_frame; /* the next one to be written            */
   struct kvs_track tracks[2];
   struct kvs_writer writer;
-  const char *output_name;
+  struct output_file output;
   int64_t start_ms;
   int64_t fragment_index; /* -1: none yet                                  */
   uint64_t picture_count; /* all there will be                             */
@@ -80,8 +79,7 @@ static int64_t millis_behind(const struct generator *g) {
 }
 
 static int complain_write(const struct generator *g) {
-  complain("cannot write %s: %s", g->output_name, strerror(errno));
-  return EXIT_FAILED;
+  return output_file_complain(&g->output);
 }
 
 static int end_fragment(struct generator *g) {
@@ -188,13 +186,14 @@ static int encode_picture(struct generator *g, uint64_t index) {
   return EXIT_FAILED;
 }
 
-/* Returns when the picture would come out of a camera. */
+/* Returns when the picture would come out of a camera, or a signal came. */
 static void wait_for(const struct timespec *start, int64_t time_ns) {
   struct timespec when = *start;
   int64_t ns = when.tv_nsec + time_ns;
   when.tv_sec += (time_t)(ns / NS_PER_SECOND);
   when.tv_nsec = (long)(ns % NS_PER_SECOND);
-  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL) == EINTR)
+  while (signals_caught() == 0 &&
+         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL) == EINTR)
     continue;
 }
 
@@ -206,53 +205,36 @@ static void show_progress(struct generator *g, uint64_t done) {
   progress_update(&g->progress, g->bytes, note);
 }
 
-static int encode_all(struct generator *g) {
+/* Until all are made, or a signal asks to stop; *made says how many are. */
+static int encode_pictures(struct generator *g, uint64_t *made) {
   struct timespec start = {0, 0};
   clock_gettime(CLOCK_MONOTONIC, &start);
-  for (uint64_t i = 0; i < g->picture_count; i++) {
-    if (g->options->live) wait_for(&start, picture_time_ns(g, i));
-    if (encode_picture(g, i) != EXIT_WELL) return EXIT_FAILED;
-    show_progress(g, i + 1);
+  for (*made = 0; *made < g->picture_count; ++*made) {
+    if (g->options->live) wait_for(&start, picture_time_ns(g, *made));
+    if (signals_caught() != 0) break;
+    if (encode_picture(g, *made) != EXIT_WELL) return EXIT_FAILED;
+    show_progress(g, *made + 1);
   }
+  return EXIT_WELL;
+}
+
+/* A stream that is stopped ends as if it had been asked to be that long. */
+static int encode_all(struct generator *g) {
+  int64_t end_ns = g->options->duration_ns;
+  uint64_t made = 0;
+  if (encode_pictures(g, &made) != EXIT_WELL) return EXIT_FAILED;
+  if (made == 0) return EXIT_FAILED; /* signals_end() tells why */
+  if (made < g->picture_count) end_ns = picture_time_ns(g, made);
   if (video_encoder_finish(g->video) != 0) {
     complain("the video encoder failed");
     return EXIT_FAILED;
   }
   if (write_ready(g) != EXIT_WELL) return EXIT_FAILED;
-  if (write_audio(g, g->options->duration_ns) != EXIT_WELL) return EXIT_FAILED;
+  if (write_audio(g, end_ns) != EXIT_WELL) return EXIT_FAILED;
   return end_fragment(g);
 }
 
 /* Opening and closing. */
-
-static bool is_regular_file(const char *path) {
-  struct stat status;
-  return stat(path, &status) == 0 && S_ISREG(status.st_mode);
-}
-
-static int open_output(struct generator *g) {
-  const char *path = g->options->output;
-  int fd;
-  if (path && strcmp(path, "-") != 0) {
-    g->output_name = path;
-    if (!g->options->force && is_regular_file(path)) {
-      complain("%s is there already (--force overwrites)", path);
-      return EXIT_FAILED;
-    }
-    g->writer.out = fopen(path, "wb");
-    return g->writer.out ? EXIT_WELL : complain_write(g);
-  }
-  g->output_name = "standard output";
-  if (isatty(STDOUT_FILENO))
-    return complain_usage("standard output is a terminal: -o FILE");
-  /* A stream of its own, so that its errors are told here and only once. */
-  fd = dup(STDOUT_FILENO);
-  if (fd < 0) return complain_write(g);
-  g->writer.out = fdopen(fd, "wb");
-  if (g->writer.out) return EXIT_WELL;
-  close(fd);
-  return complain_write(g);
-}
 
 static const char *codec_name(enum video_codec codec) {
   if (codec == VIDEO_HEVC) return "hevc";
@@ -331,15 +313,16 @@ static int open_all(struct generator *g) {
   describe_tracks(g);
   set_up_writer(g);
   /* Last: a file is only touched when there is something to write. */
-  status = open_output(g);
+  signals_catch();
+  status = output_file_open(&g->output, g->options->output, g->options->force);
+  g->writer.out = g->output.stream;
   if (status == EXIT_WELL) progress_start(&g->progress, UINT64_MAX);
   return status;
 }
 
 static int close_all(struct generator *g, int status) {
   progress_end(&g->progress);
-  if (g->writer.out && fclose(g->writer.out) != 0 && status == EXIT_WELL)
-    status = complain_write(g);
+  status = output_file_close(&g->output, status);
   kvs_writer_free(&g->writer);
   audio_encoder_free(g->audio);
   video_encoder_free(g->video);

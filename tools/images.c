@@ -196,27 +196,35 @@ static int take_native(struct images *images, const kvsp_picture *picture) {
 }
 
 /* One of two sizes may be 0: then it follows from the other one. */
-static int scaled(uint32_t wanted, uint32_t other, uint32_t coded,
-                  uint32_t coded_other) {
+static uint64_t scaled(uint32_t wanted, uint32_t other, uint32_t coded,
+                       uint32_t coded_other) {
   uint64_t size = wanted;
   if (wanted == 0 && other == 0) size = coded;
   if (wanted == 0 && other > 0)
     size = ((uint64_t)coded * other + coded_other / 2) / coded_other;
-  return size < 1 ? 1 : (int)size;
+  return size < 1 ? 1 : size;
+}
+
+/* A narrow picture becomes a very high one where its aspect is kept. */
+static int take_native_scaled(struct images *images,
+                              const kvsp_picture *picture) {
+  const struct image_settings *s = &images->settings;
+  uint64_t width = scaled(s->width, s->height, picture->width, picture->height);
+  uint64_t height =
+      scaled(s->height, s->width, picture->height, picture->width);
+  if (width > s->max_width || height > s->max_height)
+    return fail(images, "larger than --max-width and --max-height allow");
+  if (open_encoder(images, (int)width, (int)height) != 0) return -1;
+  return take_native(images, picture);
 }
 
 static int take_picture(struct images *images, const kvsp_picture *picture) {
-  const struct image_settings *s = &images->settings;
   int width = (int)picture->width;
   int height = (int)picture->height;
-  if (picture->format != KVSP_PICTURE_NATIVE) {
-    if (open_encoder(images, width, height) != 0) return -1;
-    return take_packed(images, picture);
-  }
-  width = scaled(s->width, s->height, picture->width, picture->height);
-  height = scaled(s->height, s->width, picture->height, picture->width);
+  if (picture->format == KVSP_PICTURE_NATIVE)
+    return take_native_scaled(images, picture);
   if (open_encoder(images, width, height) != 0) return -1;
-  return take_native(images, picture);
+  return take_packed(images, picture);
 }
 
 int images_encode(struct images *images, const kvsp_picture *picture,

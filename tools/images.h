@@ -21,6 +21,7 @@ struct image_settings {
   bool gray;
   uint32_t quality;       /* JPEG: 1 to 100                                */
   uint32_t width, height; /* as of kvsp_decoder_config                     */
+  uint32_t max_width, max_height; /* of what is made, too                  */
 };
 
 struct images;
@@ -35,8 +36,9 @@ const char *images_extension(const struct image_settings *settings);
 /* NULL without memory. */
 struct images *images_new(const struct image_settings *settings);
 void images_free(struct images *images);
-/* The image as a file's bytes, valid until the next call.  0, or -1: then
- * images_reason() says why. */
+/* The image as a file's bytes, valid until the next call.  0, or -1: it cannot
+ * be made of this picture, and images_reason() says why; go on with the next.
+ */
 int images_encode(struct images *images, const kvsp_picture *picture,
                   kvsp_view *file);
 const char *images_reason(const struct images *images);

@@ -6,12 +6,12 @@
 #include "config.h"
 #endif
 
-#include <inttypes.h>
 #include <kvsparse/kvsparse.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "command.h"
+#include "faults.h"
 #include "info_json.h"
 #include "info_table.h"
 #include "message.h"
@@ -19,13 +19,14 @@
 #include "output.h"
 #include "progress.h"
 #include "source.h"
+#include "stream_options.h"
 #include "summary.h"
 
 static const char usage[] =
     "Usage: kvsparse info [OPTION]... FILE\n"
     "Tells what is in a stream: fragments, tracks, tags, frame rates, gaps,\n"
-    "latency. FILE may be - for standard input; Ctrl-C then ends the reading,\n"
-    "and what was read so far is told.\n"
+    "latency. FILE may be - for standard input. At Ctrl-C it tells what was\n"
+    "read so far.\n"
     "\n"
     "  -j, --json              one JSON object instead of a table\n"
     "  -f, --fragments         a row for each fragment, too\n"
@@ -33,18 +34,15 @@ static const char usage[] =
     "      --check-crc         verify CRC-32 elements; a mismatch is a gap\n"
     "      --strict            stop at the first fault instead of a gap\n"
     "      --help              this text\n"
-    "\n" OPTION_LIMITS_HELP
+    "\n" READER_LIMITS_HELP
     "\n"
     "Exit status: 0 all well; 1 there was a gap, or reading or writing failed\n"
     "(what could be read is told all the same); 2 wrong usage.\n";
 
 struct arguments {
-  const char *path;
-  bool help;
+  struct stream_options stream;
   bool fragments;
   bool as_json;
-  size_t read_size;
-  kvsp_limits limits;
   kvsp_reader_config config;
 };
 
@@ -54,6 +52,7 @@ struct info {
   kvsp_reader *reader;
   struct info_json *json; /* NULL: a table */
   struct summary summary;
+  struct faults faults;
 };
 
 static int show_fragment(struct info *info, const kvsp_fragment *fragment) {
@@ -65,22 +64,11 @@ static int show_fragment(struct info *info, const kvsp_fragment *fragment) {
 static int on_item(void *user, const kvsp_item *item) {
   struct info *info = user;
   int status = summary_add(&info->summary, item);
+  if (item->type == KVSP_ITEM_GAP)
+    faults_tell_gap(&info->faults, info->source.name, item->gap);
   if (status != KVSP_OK || !info->arguments->fragments) return status;
   if (item->type != KVSP_ITEM_FRAGMENT_END) return status;
   return show_fragment(info, item->fragment);
-}
-
-static void tell_error(const struct info *info, int status) {
-  const kvsp_error_info *error = kvsp_reader_error(info->reader);
-  if (output_failed()) return; /* said already */
-  complain("%s: byte %" PRIu64 ": %s", info->source.name, error->offset,
-           error->status == status ? error->message : kvsp_status_text(status));
-}
-
-static void tell_gap(const struct info *info) {
-  const struct gap_summary *gap = &info->summary.gap_list[0];
-  complain("%s: bytes %" PRIu64 "-%" PRIu64 ": %s", info->source.name,
-           gap->from, gap->to, gap->reason);
 }
 
 static int read_all(struct info *info) {
@@ -100,8 +88,9 @@ static int read_all(struct info *info) {
   progress_end(&progress);
   info->summary.bytes = info->source.offset;
   summary_finish(&info->summary);
-  if (status < 0) tell_error(info, status);
-  if (info->summary.gaps > 0) tell_gap(info);
+  if (status < 0 && !output_failed()) /* which was said already */
+    faults_tell_error(&info->faults, info->source.name,
+                      kvsp_reader_error(info->reader), status);
   if (status < 0 || info->source.failed || info->summary.gaps > 0)
     return EXIT_FAILED;
   return EXIT_WELL;
@@ -131,39 +120,25 @@ static int run(struct info *info) {
   return status;
 }
 
-static int read_option(struct arguments *a, int code, const char *text) {
-  switch (code) {
-    case 'j': a->as_json = true; return EXIT_WELL;
-    case 'f': a->fragments = true; return EXIT_WELL;
-    case 'n': return option_read_size(text, &a->read_size);
-    case 'c': a->config.flags |= KVSP_READ_CHECK_CRC; return EXIT_WELL;
-    case 's': a->config.flags |= KVSP_READ_STRICT; return EXIT_WELL;
-    case 'h': a->help = true; return EXIT_WELL;
-    default:
-      if (code >= OPTION_LIMIT_FIRST && code <= OPTION_LIMIT_LAST)
-        return option_limit(code, text, &a->limits);
-      return EXIT_USAGE; /* getopt_long complained */
-  }
+static int own_option(void *user, int code, const char *text) {
+  struct arguments *a = user;
+  (void)text;
+  if (code == 'j') a->as_json = true;
+  if (code == 'f') a->fragments = true;
+  return EXIT_WELL;
 }
 
 static int read_arguments(struct arguments *a, int argc, char **argv) {
-  static const struct option options[] = {
-      {"json", no_argument, NULL, 'j'},
-      {"fragments", no_argument, NULL, 'f'},
-      {"read-size", required_argument, NULL, 'n'},
-      {"check-crc", no_argument, NULL, 'c'},
-      {"strict", no_argument, NULL, 's'},
-      {"help", no_argument, NULL, 'h'},
-      OPTION_LIMITS,
-      {NULL, 0, NULL, 0}};
-  while (!a->help) {
-    int code = getopt_long(argc, argv, "jfn:h", options, NULL);
-    int status;
-    if (code < 0) return option_input(argc, argv, &a->path);
-    status = read_option(a, code, optarg);
-    if (status != EXIT_WELL) return status;
-  }
-  return EXIT_WELL;
+  static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+                                          {"fragments", no_argument, NULL, 'f'},
+                                          READER_OPTIONS,
+                                          {NULL, 0, NULL, 0}};
+  struct stream_command command = {usage, "jfn:h", options, own_option, a};
+  int status = stream_options_read(&a->stream, argc, argv, &command);
+  a->config.struct_size = sizeof a->config;
+  a->config.limits = &a->stream.limits;
+  a->config.flags |= stream_options_reader_flags(&a->stream);
+  return status;
 }
 
 static int open_and_run(struct info *info) {
@@ -172,10 +147,9 @@ static int open_and_run(struct info *info) {
     info->json = info_json_new();
     if (info->json == NULL) return EXIT_FAILED;
   }
-  status = source_open(&info->source, info->arguments->path,
-                       info->arguments->read_size);
+  status = source_open(&info->source, info->arguments->stream.path,
+                       info->arguments->stream.read_size);
   if (status == EXIT_WELL) {
-    source_end_at_interrupt();
     status = run(info);
     source_close(&info->source);
   }
@@ -189,12 +163,8 @@ int command_info(int argc, char **argv) {
   int status;
   memset(&a, 0, sizeof a);
   memset(&info, 0, sizeof info);
-  a.limits.struct_size = sizeof a.limits;
-  a.config.struct_size = sizeof a.config;
-  a.config.limits = &a.limits;
   info.arguments = &a;
   status = read_arguments(&a, argc, argv);
-  if (status != EXIT_WELL) return status;
-  if (a.help) return option_help(usage);
+  if (status != EXIT_WELL || a.stream.help) return status;
   return open_and_run(&info);
 }

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <kvsparse/kvsparse.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,6 +24,7 @@
 #include "json_items.h"
 #include "message.h"
 #include "output.h"
+#include "signals.h"
 
 #ifndef HAVE_FFMPEG
 /* Both need a codec: better to say what is missing than to be unknown. */
@@ -65,7 +65,9 @@ static const char usage_tail[] =
     "      --version  the versions of the program and its libraries\n"
     "\n"
     "Exit status: 0 all well; 1 the data or the machine failed, what could be\n"
-    "read was written; 2 wrong usage.\n";
+    "read was written; 2 wrong usage. Ctrl-C: what was read is written, then "
+    "the\n"
+    "program ends by the signal.\n";
 
 static int print_usage(void) {
   output_print("%s", usage_head);
@@ -115,6 +117,7 @@ static int run(const struct command *command, int argc, char **argv) {
   message_set_prefix(name);
   status = command->run(argc, argv);
   output_flush();
+  signals_end();
   message_set_prefix("kvsparse");
   return status;
 }
@@ -137,10 +140,10 @@ static int dispatch(int argc, char **argv) {
 int main(int argc, char **argv) {
   int status;
   hold_standard_streams();
-  /* A reader that goes away is a write error like any other. */
-  signal(SIGPIPE, SIG_IGN);
+  signals_start();
   status = dispatch(argc, argv);
   output_flush();
+  signals_end();
   if (output_failed() && status == EXIT_WELL) status = EXIT_FAILED;
   return status;
 }

@@ -153,31 +153,3 @@ int option_help(const char *text) {
   output_write(text, strlen(text));
   return EXIT_WELL;
 }
-
-int option_limit(int code, const char *text, kvsp_limits *limits) {
-  uint64_t count;
-  int status;
-  switch (code) {
-    case OPTION_MAX_VALUE:
-      return option_size("--max-value", text, 1, UINT64_MAX,
-                         &limits->max_value);
-    case OPTION_MAX_FRAME:
-      return option_size("--max-frame", text, 1, UINT64_MAX,
-                         &limits->max_frame);
-    case OPTION_MAX_MEMORY:
-      return option_size("--max-memory", text, 1, UINT64_MAX,
-                         &limits->max_memory);
-    case OPTION_MAX_TRACKS:
-      status = option_unsigned("--max-tracks", text, 1, UINT32_MAX, &count);
-      if (status == EXIT_WELL) limits->max_tracks = (uint32_t)count;
-      return status;
-    case OPTION_MAX_TAGS:
-      status = option_unsigned("--max-tags", text, 1, UINT32_MAX, &count);
-      if (status == EXIT_WELL) limits->max_tags = (uint32_t)count;
-      return status;
-    default:
-      status = option_unsigned("--max-depth", text, 1, UINT32_MAX, &count);
-      if (status == EXIT_WELL) limits->max_depth = (uint32_t)count;
-      return status;
-  }
-}

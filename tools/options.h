@@ -39,37 +39,4 @@ int option_input(int argc, char *const *argv, const char **path);
 /* Prints the text of --help on standard output; EXIT_WELL. */
 int option_help(const char *text);
 
-/*
- * The options that set kvsp_limits, the same for all subcommands: put
- * OPTION_LIMITS into the array of struct option, OPTION_LIMITS_HELP into the
- * help, and send every code from OPTION_LIMIT_FIRST to OPTION_LIMIT_LAST to
- * option_limit().
- */
-enum option_limit_code {
-  OPTION_LIMIT_FIRST = 1000,
-  OPTION_MAX_DEPTH = OPTION_LIMIT_FIRST,
-  OPTION_MAX_TRACKS,
-  OPTION_MAX_TAGS,
-  OPTION_MAX_VALUE,
-  OPTION_MAX_FRAME,
-  OPTION_MAX_MEMORY,
-  OPTION_LIMIT_LAST = OPTION_MAX_MEMORY
-};
-/* clang-format off */
-#define OPTION_LIMITS                                         \
-  {"max-tracks", required_argument, NULL, OPTION_MAX_TRACKS}, \
-  {"max-tags", required_argument, NULL, OPTION_MAX_TAGS},     \
-  {"max-value", required_argument, NULL, OPTION_MAX_VALUE},   \
-  {"max-frame", required_argument, NULL, OPTION_MAX_FRAME},   \
-  {"max-memory", required_argument, NULL, OPTION_MAX_MEMORY}
-/* clang-format on */
-#define OPTION_LIMITS_HELP                                                 \
-  "Limits (bytes may end in k, M or G):\n"                                 \
-  "      --max-frame BYTES   of one frame's Block (default 64M)\n"         \
-  "      --max-value BYTES   of one value that is no frame (default 1M)\n" \
-  "      --max-memory BYTES  that the parser holds (default 256M)\n"       \
-  "      --max-tracks N      tracks of one fragment (default 64)\n"        \
-  "      --max-tags N        tags of one fragment (default 256)\n"
-int option_limit(int code, const char *text, kvsp_limits *limits);
-
 #endif

@@ -5,11 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "signals.h"
+
 static bool failed;
 
 static void fail(void) {
   if (failed) return;
   failed = true;
+  if (errno == EPIPE && signals_reader_left()) return;
   complain("cannot write the output: %s", strerror(errno));
 }
 

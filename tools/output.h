@@ -1,7 +1,7 @@
 /*
  * output.h - standard output with its errors kept: the first failure (a full
- * disk, a closed pipe) is complained about once, in one line, and everything
- * after it is dropped.  Long-running commands ask output_failed() now and
+ * disk) is complained about once, in one line, and everything after it is
+ * dropped; nothing is said when the reader of a pipe went away (signals.h).  Long-running commands ask output_failed() now and
  * then and stop.
  */
 #ifndef KVSPARSE_TOOLS_OUTPUT_H

@@ -1,9 +1,15 @@
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+
 #include "picture_name.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 
 #include "command.h"
 #include "message.h"
@@ -37,21 +43,40 @@ static int check_pattern(const char *pattern, bool only_one) {
   return EXIT_WELL;
 }
 
+/* "-o door.png" is a mistake: it would become a folder full of pictures. */
+static int check_folder(const char *output, const char *last) {
+  static const char *const endings[] = {".png",  ".jpg", ".jpeg", ".ppm",
+                                        ".pgm",  ".gif", ".bmp",  ".tif",
+                                        ".tiff", ".webp"};
+  const char *dot = strrchr(last, '.');
+  struct stat status;
+  if (!dot || stat(output, &status) == 0) return EXIT_WELL;
+  for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+    if (strcasecmp(dot, endings[i]) != 0) continue;
+    return complain_usage(
+        "-o: '%s' would be a folder: a pattern of names has "
+        "a %%, a folder's name ends with /",
+        output);
+  }
+  return EXIT_WELL;
+}
+
 int picture_names_parse(struct picture_names *names, const char *output,
                         bool only_one) {
   const char *slash = strrchr(output, '/');
   const char *last = slash ? slash + 1 : output;
   size_t length = strlen(output);
-  int status;
+  int status = EXIT_WELL;
 
   names->pattern = NULL;
   if (length == 0) return complain_usage("-o: the folder has no name");
   if (strchr(last, '%')) {
     status = check_pattern(last, only_one);
-    if (status != EXIT_WELL) return status;
     names->pattern = last;
     length = (size_t)(last - output);
   }
+  if (!names->pattern) status = check_folder(output, last);
+  if (status != EXIT_WELL) return status;
   names->folder = malloc(length + 2);
   if (!names->folder) {
     complain("out of memory");

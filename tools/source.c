@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,23 +15,7 @@
 #include "command.h"
 #include "message.h"
 #include "output.h"
-
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int signal_number) {
-  (void)signal_number;
-  interrupted = 1;
-}
-
-void source_end_at_interrupt(void) {
-  struct sigaction action;
-  memset(&action, 0, sizeof action);
-  action.sa_handler = on_interrupt;
-  /* Not SA_RESTART: a read that waits must return. */
-  action.sa_flags = (int)SA_RESETHAND;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, NULL);
-}
+#include "signals.h"
 
 static int open_path(struct source *source, const char *path) {
   if (strcmp(path, "-") == 0) {
@@ -43,7 +26,7 @@ static int open_path(struct source *source, const char *path) {
   source->name = path;
   do {
     source->fd = open(path, O_RDONLY | O_CLOEXEC);
-  } while (source->fd < 0 && errno == EINTR && !interrupted);
+  } while (source->fd < 0 && errno == EINTR);
   if (source->fd >= 0) return EXIT_WELL;
   complain("%s: %s", path, strerror(errno));
   return EXIT_FAILED;
@@ -82,6 +65,7 @@ int source_open(struct source *source, const char *path, size_t piece_size) {
              (unsigned long long)source->piece_size);
     goto fail;
   }
+  signals_catch();
   return EXIT_WELL;
 fail:
   source_close(source);
@@ -94,12 +78,18 @@ static bool would_wait(const struct source *source) {
   return poll(&poll_fd, 1, 0) == 0;
 }
 
+/* False: a signal asks to stop. */
+static bool wait_for_input(const struct source *source) {
+  if (source->regular) return signals_caught() == 0;
+  if (would_wait(source)) output_flush();
+  return signals_wait_for_input(source->fd);
+}
+
 int source_read(struct source *source, const void **data, size_t *length) {
   ssize_t got;
   if (source->failed) return -1;
-  if (would_wait(source)) output_flush();
   do {
-    if (interrupted) return 0;
+    if (!wait_for_input(source)) return 0;
     got = read(source->fd, source->piece, source->piece_size);
   } while (got < 0 && errno == EINTR);
   if (got < 0) {

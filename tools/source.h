@@ -32,8 +32,9 @@ struct source {
 };
 
 /* path "-" is standard input; the path must outlive the source.  piece_size 0
- * means SOURCE_PIECE.  EXIT_WELL, or EXIT_FAILED after a complaint (nothing to
- * close then). */
+ * means SOURCE_PIECE.  From then on a signal that asks to stop (signals.h) ends
+ * the input, as if it had ended there.  EXIT_WELL, or EXIT_FAILED after a
+ * complaint (nothing to close then). */
 int source_open(struct source *source, const char *path, size_t piece_size);
 /*
  * The next piece: at most piece_size bytes, valid until the next call.  Before
@@ -42,8 +43,5 @@ int source_open(struct source *source, const char *path, size_t piece_size);
  */
 int source_read(struct source *source, const void **data, size_t *length);
 void source_close(struct source *source);
-/* From now on the first interrupt (Ctrl-C) ends the input, as if it had ended
- * there; the second one ends the program. */
-void source_end_at_interrupt(void);
 
 #endif

@@ -13,27 +13,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "signals.h"
+
 /* What a signal handler has to remove.  A handler has no other way to know. */
 static volatile sig_atomic_t temporary_exists;
 static int temporary_folder;
 static char temporary_name[64];
 
-static void on_signal(int signal_number) {
+static void remove_temporary(void) {
   if (temporary_exists) unlinkat(temporary_folder, temporary_name, 0);
-  signal(signal_number, SIG_DFL);
-  raise(signal_number);
-}
-
-void whole_file_clean_up_at(int signal_number) {
-  struct sigaction action;
-  /* Whoever started us may want it ignored (nohup). */
-  if (sigaction(signal_number, NULL, &action) == 0 &&
-      action.sa_handler == SIG_IGN)
-    return;
-  memset(&action, 0, sizeof action);
-  action.sa_handler = on_signal;
-  sigemptyset(&action.sa_mask);
-  sigaction(signal_number, &action, NULL);
 }
 
 static int make_folder(const char *path) {
@@ -72,9 +60,9 @@ bool whole_file_exists(int folder, const char *name) {
   return fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* A new file under a name that nobody else uses. */
-static int open_temporary(int folder) {
+int whole_file_begin(int folder) {
   int fd = -1;
+  temporary_folder = folder;
   for (int i = 0; i < 1000; i++) {
     snprintf(temporary_name, sizeof temporary_name, ".kvsparse-%ld-%d.tmp",
              (long)getpid(), i);
@@ -82,8 +70,8 @@ static int open_temporary(int folder) {
                 0666);
     if (fd >= 0 || errno != EEXIST) break;
   }
-  temporary_folder = folder;
   temporary_exists = fd >= 0;
+  signals_at_death(remove_temporary);
   return fd;
 }
 
@@ -112,8 +100,22 @@ static int give_name(int folder, const char *name, bool force) {
   return renameat(folder, temporary_name, folder, name);
 }
 
+void whole_file_drop(void) {
+  int reason = errno;
+  remove_temporary();
+  temporary_exists = 0;
+  errno = reason;
+}
+
+int whole_file_keep(const char *name, bool force) {
+  int rc = give_name(temporary_folder, name, force);
+  if (rc != 0) whole_file_drop();
+  temporary_exists = 0;
+  return rc;
+}
+
 int whole_file_write(int folder, const char *name, kvsp_view data, bool force) {
-  int fd = open_temporary(folder);
+  int fd = whole_file_begin(folder);
   int rc;
   int reason;
 
@@ -124,12 +126,8 @@ int whole_file_write(int folder, const char *name, kvsp_view data, bool force) {
     rc = -1;
     reason = errno;
   }
-  if (rc == 0) {
-    rc = give_name(folder, name, force);
-    reason = errno;
-  }
-  if (rc != 0) unlinkat(folder, temporary_name, 0);
-  temporary_exists = 0;
+  if (rc == 0) return whole_file_keep(name, force);
+  whole_file_drop();
   errno = reason;
-  return rc;
+  return -1;
 }

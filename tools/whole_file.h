@@ -13,12 +13,21 @@
  * A descriptor for close(), or -1 with errno set. */
 int whole_file_folder(const char *path);
 bool whole_file_exists(int folder, const char *name);
-/* Writes the file; with force in place of one that is there already.  0, or
- * -1 with errno set (EEXIST: there is one already); nothing is left behind
- * then. */
+/*
+ * A new file under a temporary name in the folder; one at a time.  Write to
+ * the descriptor and close it, then call whole_file_keep(), or
+ * whole_file_drop().  -1 with errno set.  A signal that ends the program
+ * removes it (signals.h).
+ */
+int whole_file_begin(int folder);
+/* Gives it its name; with force in place of a file that is there already.  A
+ * symbolic link of that name is such a file, and never followed.  0, or -1
+ * with errno set (EEXIST: there is one already); nothing is left behind then.
+ */
+int whole_file_keep(const char *name, bool force);
+/* Nothing is left behind; errno stays. */
+void whole_file_drop(void);
+/* All of that for a file whose bytes are there: 0, or -1 with errno set. */
 int whole_file_write(int folder, const char *name, kvsp_view data, bool force);
-/* From now on that signal removes a file half-written before it ends the
- * program. */
-void whole_file_clean_up_at(int signal_number);
 
 #endif

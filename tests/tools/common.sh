@@ -86,6 +86,24 @@ has_line() { # LINE: out has exactly this line
 has() { # PATTERN
   grep -q -e "$1" out || { echo "out lacks: $1"; return 1; }
 }
+wait_until() { # COMMAND...: at most ten seconds
+  for _ in 0 1 2 3 4 5 6 7 8 9; do
+    for _ in 0 1 2 3 4 5 6 7 8 9; do
+      "$@" && return 0
+      sleep 0.1
+    done
+  done
+  return 1
+}
+# with_signals COMMAND...: a shell starts what is behind & with SIGINT ignored;
+# this one is not.  The process becomes the command.
+with_signals() {
+  exec python3 -c '
+import os, signal, sys
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+    signal.signal(number, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])' "$@"
+}
 
 if [ -z "${HAVE_JANSSON+set}" ]; then
   HAVE_JANSSON=yes

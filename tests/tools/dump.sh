@@ -197,7 +197,6 @@ ok "a name that is too long" failed_with 1 'too long'
 # As a full disk: no file can be larger than a block or two.
 mkdir small
 (
-  trap '' XFSZ
   ulimit -f 2
   run dump a.mkv --format ppm -o small
   echo "$status" >small.status
@@ -229,34 +228,6 @@ start_stream() {
   } >pipe.fifo 2>/dev/null &
   writer=$!
 }
-wait_until() { # COMMAND...: at most ten seconds
-  for tick in 0 1 2 3 4 5 6 7 8 9; do
-    for tenth in 0 1 2 3 4 5 6 7 8 9; do
-      "$@" && return 0
-      sleep 0.1
-    done
-  done
-  return 1
-}
-# Whole files only, whatever the signal.
-interrupted() { # SIGNAL STATUS
-  rm -rf signal
-  start_stream
-  "$KVSPARSE" dump pipe.fifo -o signal >out 2>err &
-  dump=$!
-  wait_until test -e signal/f00001-n0005-20260101T000001.500Z.png ||
-    echo "no pictures came"
-  kill -s "$1" "$dump"
-  status=0
-  wait "$dump" || status=$?
-  kill "$writer"
-  exited "$2"
-}
-ok "SIGTERM ends it" interrupted TERM 143
-ok "and leaves no temporary file" test -z "$(find signal -name '.*' -type f)"
-ok "Ctrl-C ends the input" interrupted INT 0
-ok "what came before it is there" files 30 signal
-
 # Enough is enough: it does not wait for the end of the input.
 start_stream
 run dump pipe.fifo -o enough --limit 3

@@ -23,14 +23,14 @@ ok "bytes" has_line \
 ok "the second document" has_line \
   "       579  EBML (0x1A45DFA3), header 8, size 14"
 
-run elements --max-depth 0 two.mkv
-ok "--max-depth 0" [ "$(wc -l <out)" -eq 4 ]
+run elements --depth 0 two.mkv
+ok "--depth 0" [ "$(wc -l <out)" -eq 4 ]
 run elements -d 1 two.mkv
 ok "-d 1" [ "$(grep -c '      ' out)" -gt 4 ]
 ok "-d 1 shows no children of masters in a Segment" [ \
   "$(grep -c TrackEntry out)" -eq 0 ]
 run elements -d x two.mkv
-ok "-d x" failed_with 2 "--max-depth: 'x'"
+ok "-d x" failed_with 2 "--depth: 'x'"
 
 # All kinds of values, and what a terminal should not get.
 bytes "$(ebml_header)" "$(element 18538067 "$(element 1549A966 "$(element \

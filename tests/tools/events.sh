@@ -137,7 +137,7 @@ ok "--max-frame: smaller frames come" [ "$(count frame)" -eq 2 ]
 run events --max-frame 6 --strict two.mkv
 ok "--max-frame --strict" one_complaint "two.mkv: byte "
 ok "--max-frame --strict: the last line is there" [ "$(count end)" -eq 1 ]
-for option in max-frame max-value max-memory max-tracks max-tags track; do
+for option in max-depth max-frame max-value max-memory max-tracks max-tags track; do
   run events --$option 0 two.mkv
   ok "--$option 0" failed_with 2 "events: --$option: '0'"
 done

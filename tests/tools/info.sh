@@ -101,25 +101,6 @@ ok "an empty stream: nothing in it" has "^  Fragments         0$"
 run info --max-frame 6 two.mkv
 ok "--max-frame" exited 1
 
-# Ctrl-C ends the reading, not the program.
-
-if command -v python3 >/dev/null; then
-  ok "an interrupt ends a live stream" python3 -c '
-import signal, subprocess, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)
-p = subprocess.Popen([sys.argv[1], "info", "-"], stdin=subprocess.PIPE,
-                     stdout=subprocess.PIPE)
-p.stdin.write(open("two.mkv", "rb").read())
-p.stdin.flush()
-time.sleep(0.5)
-p.send_signal(signal.SIGINT)
-out = p.stdout.read().decode()
-sys.exit(p.wait() or "  Frames            4 (2 key)" not in out)
-' "$KVSPARSE"
-else
-  skip "an interrupt ends a live stream" "no python3"
-fi
-
 if [ -n "$HAVE_JANSSON" ]; then
   run info --json --fragments two.mkv
   ok "--json" exited 0

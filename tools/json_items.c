@@ -297,6 +297,27 @@ json_t *json_tags(const kvsp_tag *const *tags, size_t count) {
   return whole_or_nothing(list, failed);
 }
 
+/* DEL and C1, which jansson leaves as they are, could move the cursor of a
+ * terminal: 0 when there is none at p, else how many bytes it has. */
+static size_t control_at(const unsigned char *p, size_t available) {
+  if (p[0] == 0x7F) return 1;
+  return available > 1 && p[0] == 0xC2 && p[1] < 0xA0 ? 2 : 0;
+}
+
+static void write_escaped(const char *text, size_t length) {
+  const unsigned char *p = (const unsigned char *)text;
+  size_t done = 0;
+  for (size_t i = 0; i < length; i++) {
+    size_t control = control_at(p + i, length - i);
+    if (control == 0) continue;
+    output_write(text + done, i - done);
+    output_print("\\u%04X", (unsigned)p[i + control - 1]);
+    i += control - 1;
+    done = i + 1;
+  }
+  output_write(text + done, length - done);
+}
+
 /* Writes text, with {"":"DIGITS"} as DIGITS. */
 static void write_numbers(const char *text, size_t length) {
   const char *end = text + length;
@@ -305,12 +326,12 @@ static void write_numbers(const char *text, size_t length) {
     const char *digits = big + strlen(big_head);
     const char *tail = strstr(digits, big_tail);
     if (tail == NULL) break; /* cannot be: we wrote it */
-    output_write(text, (size_t)(big - text));
+    write_escaped(text, (size_t)(big - text));
     output_write(digits, (size_t)(tail - digits));
     text = tail + strlen(big_tail);
     big = strstr(text, big_head);
   }
-  output_write(text, (size_t)(end - text));
+  write_escaped(text, (size_t)(end - text));
 }
 
 int json_write_line(json_t *value) {

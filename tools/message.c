@@ -26,6 +26,24 @@ void message_passing(const char *text) {
   fflush(stderr);
 }
 
+/* Whether p, behind that byte, could move the cursor of a terminal: C0, DEL,
+ * C1 in UTF-8, and C1 as a byte where no character goes on. */
+static bool is_control(unsigned char before, const unsigned char *p) {
+  if (p[0] < 0x20 || p[0] == 0x7f) return true;
+  if (p[0] == 0xc2) return p[1] >= 0x80 && p[1] < 0xa0;
+  return p[0] >= 0x80 && p[0] < 0xa0 && before < 0x80;
+}
+
+/* Each byte of them becomes '?'. */
+static void make_harmless(char *text) {
+  unsigned char *p = (unsigned char *)text;
+  unsigned char before = 0;
+  for (; *p != '\0'; p++) {
+    if (is_control(before, p)) *p = '?';
+    before = *p;
+  }
+}
+
 #ifdef __GNUC__
 __attribute__((format(printf, 1, 0)))
 #endif
@@ -33,9 +51,7 @@ static void
 say(const char *format, va_list arguments, const char *hint) {
   char text[1024];
   if (vsnprintf(text, sizeof text, format, arguments) < 0) text[0] = '\0';
-  for (char *p = text; *p != '\0'; p++) {
-    if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = '?';
-  }
+  make_harmless(text);
   message_passing(NULL);
   fprintf(stderr, "%s: %s%s\n", prefix, text, hint);
 }

@@ -6,7 +6,7 @@
 #include "command.h"
 #include "options.h"
 
-/* Nested tags become nested JSON, which is written and freed by recursion. */
+/* elements indents: much deeper ones would fill a disk with blanks. */
 #define DEPTH_MAX 1000
 
 static int read_count(const char *option, const char *text, uint32_t max,

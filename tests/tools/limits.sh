@@ -219,7 +219,7 @@ END
     ok "dump: $1: the others are there" pictures 10
   }
   if command -v python3 >/dev/null; then
-    hostile_size wide 4010x00f0
+    hostile_size wide 4010x0008
     ok "dump: wide: the option is told" grep -q -e \
       '--max-width and --max-height raise it' err
     hostile_size huge 4e20x4e20

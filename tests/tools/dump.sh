@@ -82,6 +82,16 @@ ok "a pattern" names p \
   '000000-1-20260101T000000.000Z-00000-0000-100%.png' \
   '000001-1-20260101T000001.000Z-00001-0000-100%.png' \
   '000002-1-20260101T000002.000Z-00002-0000-100%.png'
+run dump a.mkv -q --limit 1 -o 'LARGE-%i.JPG'
+ok "a pattern's end in capitals" begins_with LARGE-000000.JPG ffd8ff
+run dump a.mkv -q --limit 1 -o 'v1.%i'
+ok "a pattern without such an end is for PNG" begins_with v1.000000 89504e47
+run dump a.mkv -q --limit 1 --format ppm -o '%i.gif'
+ok "--format before the pattern's end" begins_with 000000.gif 50360a
+run dump a.mkv -q --limit 1 -o 'folder.png/'
+ok "a folder may have such an end" files 1 folder.png
+run dump a.mkv -q --limit 1 -o 'folder.png' --format ppm
+ok "when it is there, or has a /" files 2 folder.png
 run dump a.mkv -q --limit 1 -o '100%/'
 ok "a folder with a %" files 1 100%
 
@@ -166,6 +176,10 @@ refuses() { # PATTERN OPTION...
   run dump "$@"
   ok "refuses $*" failed_with 2 "$refuse_pattern"
 }
+refuses 'is not .png, .jpg or .ppm' a.mkv -o 'refused/%i.gif'
+refuses 'is not .png, .jpg or .ppm' a.mkv -o '%i.backup-x.tiff'
+refuses 'would be a folder' a.mkv -o refused/x.gif
+refuses 'would be a folder' a.mkv -o x.PNG
 refuses 'which file'
 refuses 'too many' a.mkv b.mkv
 refuses 'option' --no-such-option a.mkv

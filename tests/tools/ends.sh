@@ -105,7 +105,7 @@ if [ -n "$have_python" ]; then
   done
   # Nobody reads: it hangs in writing, which the first one does not end.
   mkfifo stuck
-  for i in 1 2 3 4 5 6 7 8 9; do cat two.mkv two.mkv two.mkv two.mkv; done \
+  for _ in 1 2 3 4 5 6 7 8 9; do cat two.mkv two.mkv two.mkv two.mkv; done \
     >some.mkv
   cat some.mkv some.mkv some.mkv some.mkv some.mkv some.mkv >many.mkv
   {
@@ -223,7 +223,7 @@ run_to_head() { # a reader that takes one line
   } | head -n 1 >first
   read -r status <status
 }
-[ -e many.mkv ] || for i in 1 2 3 4 5 6 7 8 9; do
+[ -e many.mkv ] || for _ in 1 2 3 4 5 6 7 8 9; do
   cat two.mkv two.mkv two.mkv two.mkv two.mkv two.mkv two.mkv two.mkv two.mkv
 done >many.mkv
 run_to_head

@@ -74,7 +74,8 @@ enum kvsp_status {
 
   KVSP_ERR_CODEC = -400, /* a codec is missing, or refused its data        */
 
-  /* The object can only be freed, or reset. */
+  /* The object can only be freed, or reset: until then, the calls that would
+   * feed it or ask it for more return the same code. */
   KVSP_ERR_NOMEM = -901,
   KVSP_ERR_INTERNAL = -902, /* a bug of this library: please report it     */
 
@@ -133,7 +134,10 @@ KVSP_API void kvsp_buf_unref(kvsp_buf *b);
 KVSP_API kvsp_view kvsp_buf_view(const kvsp_buf *b);
 
 /*
- * How much of everything an object takes.  0 in a field means its default.
+ * How much of everything an object takes.  0 in a field means its default;
+ * what is more than memory can hold means as much as it can.  max_memory is
+ * what the object has from its allocator; what a kvsp_buf of the caller's
+ * keeps is not counted, nor what an allocator needs while it moves a block.
  * Every struct that the caller fills starts with its own size, so that it can
  * grow: kvsp_limits limits = {.struct_size = sizeof limits};
  */

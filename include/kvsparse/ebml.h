@@ -19,9 +19,10 @@ extern "C" {
 #define KVSP_SIZE_UNKNOWN UINT64_MAX
 
 /*
- * Reading.  The three that read a VINT return the bytes it took (1 to 8), 0
- * when v ends before it does, or KVSP_ERR_EBML when v does not begin with one
- * (its first byte is 0, so that it would be longer than 8).
+ * Reading.  The four that read a VINT return the bytes it took (1 to 8), 0
+ * when v ends before it does, KVSP_ERR_EBML when v does not begin with one
+ * (its first byte is 0, so that it would be longer than 8), or KVSP_ERR_ARG
+ * when v.data (with a v.len) or the pointer for the value is NULL.
  */
 
 /* An element ID, with its marker bits, as specifications print it (Segment
@@ -37,8 +38,9 @@ KVSP_API int kvsp_ebml_read_vint(kvsp_view v, uint64_t *value);
 KVSP_API int kvsp_ebml_read_signed_vint(kvsp_view v, int64_t *value);
 
 /*
- * Payloads; v is the whole payload of one element.  KVSP_OK, or
- * KVSP_ERR_SCHEMA when the type does not allow that length.  An empty payload
+ * Payloads; v is the whole payload of one element.  KVSP_OK,
+ * KVSP_ERR_SCHEMA when the type does not allow that length, or KVSP_ERR_ARG
+ * when v.data (with a v.len) or value is NULL.  An empty payload
  * is valid and means 0 (RFC 8794, 7); a default of the element's own is the
  * caller's to apply.
  */
@@ -49,12 +51,13 @@ KVSP_API int kvsp_ebml_float(kvsp_view v, double *value);    /* 0, 4, 8      */
  * hold is KVSP_ERR_SCHEMA.  The empty payload is 2001-01-01T00:00:00 UTC. */
 KVSP_API int kvsp_ebml_date(kvsp_view v, int64_t *unix_ns);
 /* The string without what follows its first NUL: writers pad with NULs
- * (RFC 8794, 7.4 and 7.5). */
+ * (RFC 8794, 7.4 and 7.5).  Empty when v.data is NULL. */
 KVSP_API kvsp_view kvsp_ebml_string(kvsp_view v);
 
 /*
  * Writing into out, which has room for capacity bytes.  Each returns the
- * bytes written, or 0 when they do not fit (or cannot be expressed).
+ * bytes written, or 0 when they do not fit (or cannot be expressed, or out or
+ * the bytes to be written are NULL).
  */
 KVSP_API size_t kvsp_ebml_write_id(uint8_t *out, size_t capacity, uint64_t id);
 /* length is the bytes to use, 1 to 8, or 0 for the fewest.  size may be

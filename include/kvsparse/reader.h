@@ -274,7 +274,8 @@ typedef struct kvsp_reader_config {
  * KVSP_ERR_NOMEM. */
 KVSP_API KVSP_MUST_CHECK int kvsp_reader_new(kvsp_reader **out,
                                              const kvsp_reader_config *config);
-/* NULL is fine.  Not from a callback. */
+/* NULL is fine.  From its own callback, the reader goes when the visit ends,
+ * which then returns KVSP_ERR_REENTRANT where the callback returns 0. */
 KVSP_API void kvsp_reader_free(kvsp_reader *r);
 /* As new, at offset 0, with the same configuration.  KVSP_OK, KVSP_ERR_ARG,
  * KVSP_ERR_REENTRANT. */
@@ -286,7 +287,8 @@ KVSP_API int kvsp_reader_reset(kvsp_reader *r);
  * repeated): leave them where they are until then.  len may be 0.
  * flags: 0, or KVSP_FINAL when nothing follows.
  * KVSP_OK; KVSP_ERR_ARG; KVSP_ERR_REENTRANT; KVSP_ERR_STATE when the last
- * bytes lent are not used up yet, or KVSP_FINAL was given before.
+ * bytes lent are not used up yet, or KVSP_FINAL was given before;
+ * KVSP_ERR_NOMEM, if that came before.
  */
 KVSP_API KVSP_MUST_CHECK int kvsp_reader_input(kvsp_reader *r,
                                                const void *data, size_t len,
@@ -303,8 +305,8 @@ KVSP_API KVSP_MUST_CHECK int kvsp_reader_input(kvsp_reader *r,
  *                    raise it by kvsp_reader_set_limits and call again.
  *                    Without KVSP_READ_STRICT an element beyond a limit is
  *                    left out and told by a GAP with that status
- *   KVSP_ERR_NOMEM   free or reset
- *   KVSP_ERR_ARG, KVSP_ERR_REENTRANT
+ *   KVSP_ERR_NOMEM   free or reset; until then it comes again
+ *   KVSP_ERR_ARG, KVSP_ERR_REENTRANT; KVSP_ERR_STATE between reserve and commit
  */
 KVSP_API KVSP_MUST_CHECK int kvsp_reader_next(kvsp_reader *r,
                                               const kvsp_item **item);
@@ -335,8 +337,9 @@ KVSP_API KVSP_MUST_CHECK int kvsp_reader_visit(kvsp_reader *r,
  * Instead of input: receive straight into the reader's own memory, so that
  * nothing is copied between your socket and the frames.  *data points to
  * *capacity (at least 1, about want) writable bytes; commit says how many of
- * them you filled (0 is fine).  Nothing else may be called in between, and
- * reserve only when next or visit asked for input.
+ * them you filled (0 is fine).  Nothing else may be called in between but
+ * free, reset, set_limits and what only asks (KVSP_ERR_STATE), and reserve only
+ * when next or visit asked for input; the last item is gone then.
  * KVSP_OK, KVSP_ERR_ARG, KVSP_ERR_STATE, KVSP_ERR_REENTRANT,
  * KVSP_ERR_LIMIT_MEMORY, KVSP_ERR_NOMEM.
  */
@@ -346,7 +349,8 @@ KVSP_API KVSP_MUST_CHECK int kvsp_reader_reserve(kvsp_reader *r, size_t want,
 KVSP_API KVSP_MUST_CHECK int kvsp_reader_commit(kvsp_reader *r, size_t len,
                                                 unsigned flags);
 
-/* What stopped the reader.  Never NULL. */
+/* What stopped the reader; KVSP_OK again once it went on, as it can after a
+ * limit.  Never NULL. */
 KVSP_API const kvsp_error_info *kvsp_reader_error(const kvsp_reader *r);
 /* Of the next byte to be looked at. */
 KVSP_API uint64_t kvsp_reader_offset(const kvsp_reader *r);
@@ -370,7 +374,9 @@ KVSP_API int kvsp_reader_get_stats(const kvsp_reader *r,
  * Keeps a frame's bytes past the next call on the reader.  No copy where the
  * frame was put together in the reader's own memory.  The caller owns *out:
  * kvsp_buf_unref.  Works from a callback.
- * KVSP_OK, KVSP_ERR_ARG (no data: KVSP_READ_NO_DATA), KVSP_ERR_NOMEM.
+ * KVSP_OK; KVSP_ERR_ARG (no data: KVSP_READ_NO_DATA); KVSP_ERR_STATE when the
+ * reader has gone on since; KVSP_ERR_NOMEM, after which the reader goes on.
+ * The frame may be a copy of the struct, but the reader must still be there.
  */
 KVSP_API KVSP_MUST_CHECK int kvsp_frame_retain(const kvsp_frame *frame,
                                                kvsp_buf **out);

@@ -94,7 +94,7 @@ KVSP_API int kvsp_tokenizer_reset(kvsp_tokenizer *t);
  * KVSP_END, or the tokenizer is reset or freed): leave them where they are
  * until then.  len may be 0.  flags: 0 or KVSP_FINAL.
  * KVSP_OK; KVSP_ERR_ARG; KVSP_ERR_STATE when the last bytes lent are not used
- * up yet, or KVSP_FINAL was given before.
+ * up yet, or KVSP_FINAL was given before; KVSP_ERR_NOMEM, if that came before.
  */
 KVSP_API KVSP_MUST_CHECK int kvsp_tokenizer_input(kvsp_tokenizer *t,
                                                   const void *data, size_t len,
@@ -107,7 +107,8 @@ KVSP_API KVSP_MUST_CHECK int kvsp_tokenizer_input(kvsp_tokenizer *t,
  *   KVSP_ERR_EBML, _OVERFLOW, _TRUNCATED, _SCHEMA   the data; the same comes
  *                    again until kvsp_tokenizer_resync() or a reset
  *   KVSP_ERR_LIMIT_* raise it by kvsp_tokenizer_set_limits and call again
- *   KVSP_ERR_NOMEM   free or reset
+ *   KVSP_ERR_NOMEM   free or reset; until then it comes again
+ *   KVSP_ERR_ARG; KVSP_ERR_STATE between reserve and commit
  */
 KVSP_API KVSP_MUST_CHECK int kvsp_tokenizer_next(kvsp_tokenizer *t,
                                                  const kvsp_event **event);
@@ -140,7 +141,8 @@ KVSP_API KVSP_MUST_CHECK int kvsp_tokenizer_skip(kvsp_tokenizer *t);
  * Masters that do not go on there get their MASTER_END first; those whose
  * headers are missing begin with KVSP_EVENT_IMPLIED.  If the element that is
  * beyond a limit, or the parent of what made no sense, has a known size and
- * ends first, the elements go on there.
+ * ends first, the elements go on there.  A place that cannot be judged within
+ * max_memory, because what stands there claims to be larger, is none.
  * KVSP_OK, KVSP_ERR_ARG, KVSP_ERR_STATE when there is no such error.
  */
 KVSP_API KVSP_MUST_CHECK int kvsp_tokenizer_resync(kvsp_tokenizer *t);
@@ -149,7 +151,9 @@ KVSP_API KVSP_MUST_CHECK int kvsp_tokenizer_resync(kvsp_tokenizer *t);
  * Instead of kvsp_tokenizer_input: receive straight into the tokenizer's own
  * memory.  *data points to *capacity (at least 1, about want) writable bytes;
  * commit says how many of them were filled.  Nothing else may be called in
- * between, and reserve only when kvsp_tokenizer_next() asked for input.
+ * between but free, reset, set_limits and what only asks (KVSP_ERR_STATE), and
+ * reserve only when kvsp_tokenizer_next() asked for input; what the last event
+ * showed is gone then.
  * KVSP_OK, KVSP_ERR_ARG, KVSP_ERR_STATE, KVSP_ERR_LIMIT_MEMORY,
  * KVSP_ERR_NOMEM.
  */

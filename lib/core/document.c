@@ -114,8 +114,14 @@ static int restore_private(struct document *d, struct track *track,
   if (t->encodings == KVSP_ENCODING_ZLIB)
     rc = kvsp_inflate(d->scratch, t->codec_private, limits->max_value, &plain);
   if (rc == KVSP_ERR_NOMEM || rc == KVSP_ERR_LIMIT_MEMORY) return rc;
+  if (rc == KVSP_ERR_LIMIT_FRAME) return KVSP_ERR_LIMIT_VALUE;
   if (rc != KVSP_OK) return KVSP_OK;
   return kvsp_arena_copy(&d->arena, plain, &t->codec_private);
+}
+
+void kvsp_document_leave_private(struct document *d) {
+  if (d->open_track)
+    d->open_track->encoding_scope &= ~(uint64_t)ENCODING_PRIVATE;
 }
 
 static int end_track(struct document *d, const kvsp_limits *limits) {
@@ -124,7 +130,7 @@ static int end_track(struct document *d, const kvsp_limits *limits) {
   if (!track) return KVSP_OK;
   rc = restore_private(d, track, limits);
   if (rc != KVSP_OK) return rc;
-  track->encoding_scope &= ~(uint64_t)ENCODING_PRIVATE; /* once */
+  kvsp_document_leave_private(d); /* once */
   set_audio(d, track);
   rc = kvsp_track_add(&d->tracks, track);
   if (rc == KVSP_OK || rc == KVSP_ERR_SCHEMA) d->open_track = NULL;

@@ -42,14 +42,17 @@ void kvsp_document_clear(struct document *d);
 /*
  * An element inside the document.  All three ignore elements that they do not
  * need.  KVSP_OK; KVSP_ERR_SCHEMA for a value that cannot be;
- * KVSP_ERR_LIMIT_TRACKS, _TAGS, _DEPTH; errors of memory.  After a limit or
- * an error of memory the call can be repeated.
+ * KVSP_ERR_LIMIT_TRACKS, _TAGS; KVSP_ERR_LIMIT_VALUE at the end of a
+ * TrackEntry whose CodecPrivate is larger when it is decompressed; errors of
+ * memory.  After a limit or an error of memory the call can be repeated.
  */
 int kvsp_document_begin_master(struct document *d, uint64_t id,
                                const kvsp_limits *limits);
 int kvsp_document_end_master(struct document *d, uint64_t id,
                              const kvsp_limits *limits);
 int kvsp_document_value(struct document *d, uint64_t id, kvsp_view value);
+/* The CodecPrivate of the open TrackEntry stays as it is stored. */
+void kvsp_document_leave_private(struct document *d);
 
 /* The track of that number; *out is NULL when the document's Tracks do not
  * have it.  Files may have their Tracks at the end: as long as there are none,

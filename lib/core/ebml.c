@@ -59,6 +59,7 @@ static int read_raw(kvsp_view v, uint64_t *raw) {
   unsigned length;
 
   if (v.len == 0) return 0;
+  if (!v.data) return KVSP_ERR_ARG;
   if (v.data[0] == 0) return KVSP_ERR_EBML;
   length = vint_length(v.data[0]);
   if (v.len >= VINT_MAX_LENGTH) {
@@ -73,7 +74,7 @@ static int read_raw(kvsp_view v, uint64_t *raw) {
 
 int kvsp_ebml_read_id(kvsp_view v, uint64_t *id) {
   uint64_t raw, number, mask, lowest;
-  int length = read_raw(v, &raw);
+  int length = id ? read_raw(v, &raw) : KVSP_ERR_ARG;
 
   if (length <= 0) return length;
   mask = vint_mask((unsigned)length);
@@ -89,7 +90,7 @@ int kvsp_ebml_read_id(kvsp_view v, uint64_t *id) {
 
 int kvsp_ebml_read_size(kvsp_view v, uint64_t *size) {
   uint64_t raw, number, mask;
-  int length = read_raw(v, &raw);
+  int length = size ? read_raw(v, &raw) : KVSP_ERR_ARG;
 
   if (length <= 0) return length;
   mask = vint_mask((unsigned)length);
@@ -100,7 +101,7 @@ int kvsp_ebml_read_size(kvsp_view v, uint64_t *size) {
 
 int kvsp_ebml_read_vint(kvsp_view v, uint64_t *value) {
   uint64_t raw;
-  int length = read_raw(v, &raw);
+  int length = value ? read_raw(v, &raw) : KVSP_ERR_ARG;
 
   if (length <= 0) return length;
   *value = raw & vint_mask((unsigned)length);
@@ -109,7 +110,7 @@ int kvsp_ebml_read_vint(kvsp_view v, uint64_t *value) {
 
 int kvsp_ebml_read_signed_vint(kvsp_view v, int64_t *value) {
   uint64_t number;
-  int length = kvsp_ebml_read_vint(v, &number);
+  int length = value ? kvsp_ebml_read_vint(v, &number) : KVSP_ERR_ARG;
 
   if (length <= 0) return length;
   /* The middle of the range stands for 0; neither term exceeds 56 bits. */
@@ -117,7 +118,13 @@ int kvsp_ebml_read_signed_vint(kvsp_view v, int64_t *value) {
   return length;
 }
 
+/* Bytes that are not there, or nowhere to put their value. */
+static int is_null(kvsp_view v, const void *value) {
+  return !value || (!v.data && v.len);
+}
+
 int kvsp_ebml_uint(kvsp_view v, uint64_t *value) {
+  if (is_null(v, value)) return KVSP_ERR_ARG;
   if (v.len > sizeof *value) return KVSP_ERR_SCHEMA;
   *value = load_big_endian(v.data, v.len);
   return KVSP_OK;
@@ -126,6 +133,7 @@ int kvsp_ebml_uint(kvsp_view v, uint64_t *value) {
 int kvsp_ebml_int(kvsp_view v, int64_t *value) {
   uint64_t bits;
 
+  if (is_null(v, value)) return KVSP_ERR_ARG;
   if (v.len > sizeof *value) return KVSP_ERR_SCHEMA;
   bits = load_big_endian(v.data, v.len);
   if (v.len > 0 && v.len < sizeof bits && (v.data[0] & 0x80) != 0)
@@ -148,6 +156,7 @@ static double double_from_bits(uint64_t bits) {
 }
 
 int kvsp_ebml_float(kvsp_view v, double *value) {
+  if (is_null(v, value)) return KVSP_ERR_ARG;
   switch (v.len) {
     case 0: *value = 0.0; return KVSP_OK;
     case 4:
@@ -163,6 +172,7 @@ int kvsp_ebml_float(kvsp_view v, double *value) {
 int kvsp_ebml_date(kvsp_view v, int64_t *unix_ns) {
   int64_t since_2001 = 0;
 
+  if (is_null(v, unix_ns)) return KVSP_ERR_ARG;
   if (v.len != 0 && v.len != 8) return KVSP_ERR_SCHEMA;
   if (kvsp_ebml_int(v, &since_2001) != KVSP_OK) return KVSP_ERR_SCHEMA;
   if (since_2001 > INT64_MAX - EBML_EPOCH_NS) return KVSP_ERR_SCHEMA;
@@ -173,6 +183,7 @@ int kvsp_ebml_date(kvsp_view v, int64_t *unix_ns) {
 kvsp_view kvsp_ebml_string(kvsp_view v) {
   const uint8_t *nul;
 
+  if (!v.data) v.len = 0;
   if (v.len == 0) return v; /* data may be NULL, which memchr must not get */
   nul = memchr(v.data, 0, v.len);
   if (nul != NULL) v.len = (size_t)(nul - v.data);
@@ -199,7 +210,7 @@ size_t kvsp_ebml_write_id(uint8_t *out, size_t capacity, uint64_t id) {
   kvsp_view v = {bytes, length};
   uint64_t read_back;
 
-  if (length > capacity) return 0;
+  if (!out || length > capacity) return 0;
   store_big_endian(bytes, id, length);
   /* Only what a reader takes for this ID is one. */
   if (kvsp_ebml_read_id(v, &read_back) != (int)length) return 0;
@@ -213,7 +224,7 @@ size_t kvsp_ebml_write_size(uint8_t *out, size_t capacity, uint64_t size,
 
   if (length == 0) length = fewest;
   if (fewest == 0 || length < fewest || length > VINT_MAX_LENGTH) return 0;
-  if (length > capacity) return 0;
+  if (!out || length > capacity) return 0;
   if (size == KVSP_SIZE_UNKNOWN) size = vint_mask(length);
   store_big_endian(out, size | UINT64_C(1) << (7 * length), length);
   return length;
@@ -228,7 +239,7 @@ static size_t write_header(uint8_t *out, size_t capacity, uint64_t id,
   size_t length = kvsp_ebml_write_size(header + id_length,
                                        sizeof header - id_length, payload, 0);
 
-  if (id_length == 0 || length == 0) return 0;
+  if (!out || id_length == 0 || length == 0) return 0;
   length += id_length;
   if (length > capacity || payload > capacity - length) return 0;
   memcpy(out, header, length);
@@ -271,8 +282,10 @@ size_t kvsp_ebml_write_float(uint8_t *out, size_t capacity, uint64_t id,
 
 size_t kvsp_ebml_write_binary(uint8_t *out, size_t capacity, uint64_t id,
                               kvsp_view value) {
-  size_t header = write_header(out, capacity, id, value.len);
+  size_t header;
 
+  if (!value.data && value.len) return 0;
+  header = write_header(out, capacity, id, value.len);
   if (header == 0) return 0;
   if (value.len > 0) memcpy(out + header, value.data, value.len);
   return header + value.len;

@@ -185,13 +185,14 @@ const kvsp_tag *kvsp_fragment_tag(const kvsp_fragment *fragment,
   len = strlen(name);
   for (size_t i = fragment->tag_count; i-- > 0;) {
     const kvsp_tag *tag = fragment->tags[i];
-    if (tag->name.len == len && memcmp(tag->name.data, name, len) == 0)
-      return tag;
+    if (tag->name.len != len) continue;
+    if (len == 0 || memcmp(tag->name.data, name, len) == 0) return tag;
   }
   return NULL;
 }
 
 static kvsp_view without_zeros(kvsp_view number) {
+  if (!number.data) number.len = 0;
   while (number.len > 0 && number.data[0] == '0') {
     number.data++;
     number.len--;

@@ -36,8 +36,8 @@ static void init_state(kvsp_reader *r, const kvsp_limits *limits) {
   r->due_gap = r->due_fragment = r->due_fragment_end = r->due_tags = false;
   r->showing_end = false;
   r->failed = KVSP_OK;
-  memset(&r->error, 0, sizeof r->error);
-  r->error.message = kvsp_status_text(KVSP_OK);
+  r->item.frame = NULL;
+  (void)kvsp_reader_fail(r, KVSP_OK, 0, 0, kvsp_status_text(KVSP_OK));
 }
 
 static void clear_state(kvsp_reader *r) {
@@ -107,6 +107,10 @@ int kvsp_reader_new(kvsp_reader **out, const kvsp_reader_config *config) {
 void kvsp_reader_free(kvsp_reader *r) {
   struct memory memory;
   if (!r) return;
+  if (r->busy) { /* visit will do it */
+    r->freed = true;
+    return;
+  }
   clear_state(r);
   kvsp_memory_release(&r->memory, r->track_numbers,
                       r->track_number_count * sizeof *r->track_numbers);
@@ -168,8 +172,27 @@ static int handle_event(kvsp_reader *r) {
   return READER_GO_ON;
 }
 
+/* Why nothing can be asked of the reader now. */
+static int refusal(const kvsp_reader *r) {
+  if (r->busy) return KVSP_ERR_REENTRANT;
+  return kvsp_status_is_fatal(r->failed) ? r->failed : KVSP_OK;
+}
+
+/* Errors of memory come from many places, and not all have noted them. */
+static int note_memory(kvsp_reader *r, int rc) {
+  bool lost = kvsp_status_is_fatal(rc) != 0;
+  if (rc != KVSP_ERR_LIMIT_MEMORY && !lost) return rc;
+  if (lost) r->failed = rc;
+  if (r->error.status == rc) return rc;
+  return kvsp_reader_fail(r, rc, kvsp_tokenizer_offset(&r->tokenizer), 0,
+                          kvsp_status_text(rc));
+}
+
 static int next_item(kvsp_reader *r) {
   int rc;
+  r->item.frame = NULL;
+  if (r->error.status != KVSP_OK && !r->failed)
+    (void)kvsp_reader_fail(r, KVSP_OK, 0, 0, kvsp_status_text(KVSP_OK));
   if (r->showing_end) {
     r->showing_end = false;
     kvsp_reader_close_document(r);
@@ -188,17 +211,32 @@ int kvsp_reader_next(kvsp_reader *r, const kvsp_item **item) {
   int rc;
   if (!r || !item) return KVSP_ERR_ARG;
   *item = NULL;
-  if (r->busy) return KVSP_ERR_REENTRANT;
+  rc = refusal(r);
+  if (rc != KVSP_OK) return rc;
   rc = next_item(r);
   if (rc == KVSP_OK) *item = &r->item;
-  return rc;
+  return note_memory(r, rc);
 }
 
 int kvsp_reader_input(kvsp_reader *r, const void *data, size_t len,
                       unsigned flags) {
+  int rc;
   if (!r) return KVSP_ERR_ARG;
-  if (r->busy) return KVSP_ERR_REENTRANT;
+  rc = refusal(r);
+  if (rc != KVSP_OK) return rc;
   return kvsp_tokenizer_input(&r->tokenizer, data, len, flags);
+}
+
+/* The reader may be gone afterwards; the result is then not 0. */
+static int call_back(kvsp_reader *r, kvsp_item_callback callback, void *user,
+                     const kvsp_item *item) {
+  int rc;
+  r->busy = true;
+  rc = callback(user, item);
+  r->busy = false;
+  if (!r->freed) return rc;
+  kvsp_reader_free(r);
+  return rc ? rc : KVSP_ERR_REENTRANT;
 }
 
 static int visit_items(kvsp_reader *r, kvsp_item_callback callback,
@@ -206,9 +244,7 @@ static int visit_items(kvsp_reader *r, kvsp_item_callback callback,
   const kvsp_item *item;
   int rc;
   while ((void)(rc = kvsp_reader_next(r, &item)), rc == KVSP_OK) {
-    r->busy = true;
-    rc = callback(user, item);
-    r->busy = false;
+    rc = call_back(r, callback, user, item);
     if (rc != 0) return rc;
   }
   return rc == KVSP_NEED_INPUT ? KVSP_OK : rc;
@@ -229,17 +265,23 @@ int kvsp_reader_visit(kvsp_reader *r, const void *data, size_t len,
 
 int kvsp_reader_reserve(kvsp_reader *r, size_t want, void **data,
                         size_t *capacity) {
-  if (!r) return KVSP_ERR_ARG;
-  if (r->busy) return KVSP_ERR_REENTRANT;
+  int rc;
+  if (!r || !data || !capacity) return KVSP_ERR_ARG;
+  rc = refusal(r);
+  if (rc != KVSP_OK) return rc;
   if (r->event && r->event->type != KVSP_EVENT_BLOB_BEGIN)
     return KVSP_ERR_STATE;
   if (reader_block_is_due(r)) return KVSP_ERR_STATE; /* its bytes would move */
-  return kvsp_tokenizer_reserve(&r->tokenizer, want, data, capacity);
+  rc = kvsp_tokenizer_reserve(&r->tokenizer, want, data, capacity);
+  if (rc != KVSP_ERR_STATE) r->item.frame = NULL;
+  return note_memory(r, rc);
 }
 
 int kvsp_reader_commit(kvsp_reader *r, size_t len, unsigned flags) {
+  int rc;
   if (!r) return KVSP_ERR_ARG;
-  if (r->busy) return KVSP_ERR_REENTRANT;
+  rc = refusal(r);
+  if (rc != KVSP_OK) return rc;
   return kvsp_tokenizer_commit(&r->tokenizer, len, flags);
 }
 
@@ -276,6 +318,13 @@ int kvsp_reader_get_stats(const kvsp_reader *r, kvsp_reader_stats *stats,
   return KVSP_OK;
 }
 
+/* Whether the frame, or a copy of it, is of the last item. */
+static bool is_shown(const kvsp_reader *r, const kvsp_frame *frame) {
+  const kvsp_frame *shown = r->item.frame;
+  return shown && shown->data.data == frame->data.data &&
+         shown->data.len == frame->data.len && shown->offset == frame->offset;
+}
+
 int kvsp_frame_retain(const kvsp_frame *frame, kvsp_buf **out) {
   kvsp_reader *r;
   if (!out) return KVSP_ERR_ARG;
@@ -283,5 +332,6 @@ int kvsp_frame_retain(const kvsp_frame *frame, kvsp_buf **out) {
   if (!frame || (!frame->data.data && frame->size)) return KVSP_ERR_ARG;
   if (!frame->owner) return kvsp_buf_copy(out, frame->data, NULL);
   r = (kvsp_reader *)(uintptr_t)frame->owner;
+  if (!is_shown(r, frame)) return KVSP_ERR_STATE;
   return kvsp_window_retain(&r->tokenizer.window, frame->data, out);
 }

@@ -69,12 +69,13 @@ struct kvsp_reader {
   bool segment_seen; /* in this document */
   bool at_end;       /* the tokenizer said KVSP_END */
   bool busy;         /* inside visit's callback */
+  bool freed;        /* the callback gave the reader up */
 
   /* Items that are due, in this order. */
   bool due_gap, due_fragment, due_fragment_end, due_tags;
   bool showing_end; /* the item out is a FRAGMENT_END */
 
-  int failed; /* a fault that KVSP_READ_STRICT stopped at */
+  int failed; /* a fault that KVSP_READ_STRICT stopped at, or no memory */
   kvsp_error_info error;
   kvsp_item item;
   kvsp_frame frame;

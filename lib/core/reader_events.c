@@ -131,13 +131,20 @@ static int on_master_begin(kvsp_reader *r) {
   return rc == KVSP_OK ? KVSP_OK : kvsp_reader_status_fault(r, rc);
 }
 
-static int on_master_end(kvsp_reader *r) {
+/* A CodecPrivate that is too large when it is decompressed can stay as it is
+ * stored, unless the first fault is to end it all. */
+static int end_master(kvsp_reader *r) {
+  int rc =
+      kvsp_document_end_master(r->document, r->event->id, &r->tokenizer.limits);
+  if (rc != KVSP_ERR_LIMIT_VALUE || r->flags & KVSP_READ_STRICT) return rc;
+  kvsp_document_leave_private(r->document);
+  rc = kvsp_reader_status_fault(r, rc);
+  return rc == KVSP_OK ? READER_AGAIN : rc;
+}
+
+static int close_master(kvsp_reader *r) {
   const kvsp_event *e = r->event;
   int rc;
-  if (e->flags & KVSP_EVENT_CRC_MISMATCH) {
-    rc = kvsp_reader_crc_fault(r, e->offset + e->header_size, e->data_offset);
-    if (rc != KVSP_OK) return rc;
-  }
   if (r->end_is_skipped) {
     r->end_is_skipped = false;
     return KVSP_OK;
@@ -145,11 +152,24 @@ static int on_master_end(kvsp_reader *r) {
   if (e->id == KVSP_ID_CLUSTER && !r->document->announced)
     r->due_fragment = true;
   if (e->id == KVSP_ID_TAGS && r->document->cluster_seen) r->due_tags = true;
-  rc = kvsp_document_end_master(r->document, e->id, &r->tokenizer.limits);
+  rc = end_master(r);
   if (rc == KVSP_ERR_SCHEMA)
     return kvsp_reader_element_fault(r, rc,
                                      "The TrackEntry has no TrackNumber.");
-  return rc == KVSP_OK ? KVSP_OK : kvsp_reader_status_fault(r, rc);
+  return rc < 0 ? kvsp_reader_status_fault(r, rc) : rc;
+}
+
+/* A wrong checksum is told once, when nothing can make the event come again. */
+static int on_master_end(kvsp_reader *r) {
+  const kvsp_event *e = r->event;
+  bool mismatch = (e->flags & KVSP_EVENT_CRC_MISMATCH) != 0;
+  uint64_t from = e->offset + e->header_size;
+  int rc;
+  if (mismatch && r->flags & KVSP_READ_STRICT)
+    return kvsp_reader_crc_fault(r, from, e->data_offset);
+  rc = close_master(r);
+  if (rc != KVSP_OK || !mismatch || r->due_gap) return rc;
+  return kvsp_reader_crc_fault(r, from, e->data_offset);
 }
 
 static int on_value(kvsp_reader *r) {
@@ -190,7 +210,7 @@ static int on_blob_begin(kvsp_reader *r) {
     case KVSP_ID_TAG_BINARY:
       if (e->size > r->tokenizer.limits.max_value)
         return kvsp_reader_status_fault(r, KVSP_ERR_LIMIT_VALUE);
-      return kvsp_reader_collect(r, e->size);
+      return kvsp_tokenizer_collect_up_to(&r->tokenizer, e->size, e->size);
     default: return kvsp_reader_pass_over(r);
   }
 }

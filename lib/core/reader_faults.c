@@ -54,7 +54,7 @@ int kvsp_reader_pass_over(kvsp_reader *r) {
   if (e->id == KVSP_ID_ATTACHMENTS) {
     rc = kvsp_tokenizer_skip(&r->tokenizer);
   } else if (is_kept(r, e)) {
-    rc = kvsp_tokenizer_collect(&r->tokenizer, e->size);
+    rc = kvsp_tokenizer_collect_up_to(&r->tokenizer, e->size, e->size);
   } else {
     rc = kvsp_tokenizer_search(&r->tokenizer);
   }
@@ -85,7 +85,8 @@ int kvsp_reader_element_fault(kvsp_reader *r, int status, const char *reason) {
   if (r->gap.to == KVSP_SIZE_UNKNOWN) r->gap.to = e->data_offset;
   if (!is_block) r->gap.frames_lost = 0;
   r->due_gap = true;
-  if (is_block && e->type == KVSP_EVENT_BLOB_BEGIN) return search_block(r);
+  if (is_block && e->type == KVSP_EVENT_BLOB_BEGIN && !is_limit(status))
+    return search_block(r);
   if (e->type == KVSP_EVENT_MASTER_BEGIN || e->type == KVSP_EVENT_BLOB_BEGIN)
     return kvsp_reader_pass_over(r);
   return KVSP_OK;

@@ -413,12 +413,19 @@ void kvsp_resync_begin(struct resync *s, struct window *w, uint64_t from,
   s->strong_to = from;
 }
 
+/* For so many bytes memory must be found.  What claims more is given up when
+ * there is none: nonsense may claim any size. */
+#define WAIT_SURELY (64u * 1024)
+
 /* More bytes, at least until the place in question can be judged.  KVSP_END
  * when it never can. */
 static int wait(const struct resync *s, struct window *w) {
   uint64_t until = s->missing > w->offset ? s->missing : w->offset;
-  int rc = kvsp_window_need(w, (size_t)(until - w->offset) + 1);
-  return rc == KVSP_ERR_LIMIT_MEMORY && w->left > 0 ? KVSP_END : rc;
+  uint64_t wanted = until - w->offset;
+  int rc = kvsp_window_need(w, (size_t)wanted + 1);
+  if (rc == KVSP_ERR_LIMIT_MEMORY && wanted > WAIT_SURELY && w->left > 0)
+    return KVSP_END;
+  return rc;
 }
 
 int kvsp_resync_scan(struct resync *s, struct window *w,

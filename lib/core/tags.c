@@ -20,20 +20,20 @@ int kvsp_tags_begin(struct tag_list *list, struct tag_builder *builder,
                     struct arena *arena) {
   void *items = (void *)list->items;
   void *made = NULL;
-  kvsp_tag *tag;
-  int rc;
-  if (builder->depth == TAGS_DEPTH_MAX) return KVSP_ERR_LIMIT_DEPTH;
-  rc = kvsp_memory_grow(list->memory, &items, &list->capacity, list->count,
-                        sizeof *list->items);
+  struct open_tag *tag;
+  int rc = kvsp_memory_grow(list->memory, &items, &list->capacity, list->count,
+                            sizeof *list->items);
   if (rc != KVSP_OK) return rc;
   list->items = items;
   rc = kvsp_arena_alloc(arena, sizeof *tag, &made);
   if (rc != KVSP_OK) return rc;
   tag = made;
-  tag->depth = (uint32_t)builder->depth;
-  tag->targets = builder->targets;
-  list->items[list->count++] = tag;
-  builder->open[builder->depth++] = tag;
+  tag->outer = builder->open;
+  tag->shown.depth = (uint32_t)builder->depth;
+  tag->shown.targets = builder->targets;
+  list->items[list->count++] = &tag->shown;
+  builder->open = tag;
+  builder->depth++;
   return KVSP_OK;
 }
 
@@ -109,21 +109,27 @@ static int tag_value(kvsp_tag *tag, struct arena *arena, uint64_t id,
 
 int kvsp_tags_value(struct tag_builder *builder, struct arena *arena,
                     uint64_t id, kvsp_view value) {
-  if (builder->depth)
-    return tag_value(builder->open[builder->depth - 1], arena, id, value);
+  if (builder->open) return tag_value(&builder->open->shown, arena, id, value);
   if (builder->targets) return target_value(builder->targets, arena, id, value);
   return KVSP_OK;
 }
 
 const kvsp_tag *kvsp_tags_end(struct tag_builder *builder) {
-  return builder->depth ? builder->open[--builder->depth] : NULL;
+  const struct open_tag *tag = builder->open;
+  if (!tag) return NULL;
+  builder->open = tag->outer;
+  builder->depth--;
+  return &tag->shown;
 }
 
 void kvsp_tags_abort(struct tag_list *list, struct tag_builder *builder) {
+  const struct open_tag *tag = builder->open;
   builder->targets = NULL;
-  if (builder->depth == 0) return;
-  while (list->count > 0 && list->items[list->count - 1] != builder->open[0])
+  builder->open = NULL;
+  builder->depth = 0;
+  if (!tag) return;
+  while (tag->outer) tag = tag->outer;
+  while (list->count > 0 && list->items[list->count - 1] != &tag->shown)
     list->count--;
   if (list->count > 0) list->count--;
-  builder->depth = 0;
 }

@@ -18,12 +18,15 @@ struct tag_list {
   size_t capacity;
 };
 
-/* SimpleTags that are open, one inside the other. */
-#define TAGS_DEPTH_MAX 16
+/* A SimpleTag and the one that it lies in, NULL for the outermost. */
+struct open_tag {
+  kvsp_tag shown;
+  struct open_tag *outer;
+};
 
 struct tag_builder {
-  kvsp_tag *open[TAGS_DEPTH_MAX];
-  size_t depth;
+  struct open_tag *open; /* the innermost that is open */
+  size_t depth;          /* how many are, one inside the other */
   kvsp_targets *targets; /* of the open Tag, NULL before its Targets */
 };
 
@@ -31,7 +34,7 @@ void kvsp_tag_list_init(struct tag_list *list, struct memory *memory);
 void kvsp_tag_list_clear(struct tag_list *list);
 
 /* A SimpleTag begins: it takes its place in the list now, so that those inside
- * it follow it.  KVSP_OK, KVSP_ERR_LIMIT_DEPTH, errors of memory. */
+ * it follow it.  KVSP_OK, errors of memory. */
 int kvsp_tags_begin(struct tag_list *list, struct tag_builder *builder,
                     struct arena *arena);
 /* A Tag begins, its Targets begin. */

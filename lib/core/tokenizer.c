@@ -111,9 +111,24 @@ int kvsp_tokenizer_set_limits(kvsp_tokenizer *t, const kvsp_limits *limits) {
   return KVSP_OK;
 }
 
+/* Without memory, nothing goes on: the code comes from every call. */
+static bool is_lost(const kvsp_tokenizer *t) {
+  return kvsp_status_is_fatal(t->error.status) != 0;
+}
+
+/* An error that no step has noted, because it is no element's. */
+static int note_memory(kvsp_tokenizer *t, int rc) {
+  bool lost = kvsp_status_is_fatal(rc) != 0;
+  if (rc != KVSP_ERR_LIMIT_MEMORY && !lost) return rc;
+  kvsp_tokenizer_set_error(t, rc, t->window.offset, 0, kvsp_status_text(rc));
+  if (lost) t->state = TOKENIZER_FAILED;
+  return rc;
+}
+
 int kvsp_tokenizer_input(kvsp_tokenizer *t, const void *data, size_t len,
                          unsigned flags) {
   if (!t || (!data && len) || (flags & ~KVSP_FINAL)) return KVSP_ERR_ARG;
+  if (is_lost(t)) return t->error.status;
   return kvsp_window_lend(&t->window, data, len, (flags & KVSP_FINAL) != 0);
 }
 
@@ -127,12 +142,14 @@ void kvsp_tokenizer_take_delivered(kvsp_tokenizer *t) {
 int kvsp_tokenizer_reserve(kvsp_tokenizer *t, size_t want, void **data,
                            size_t *capacity) {
   if (!t || !data || !capacity) return KVSP_ERR_ARG;
+  if (is_lost(t)) return t->error.status;
   kvsp_tokenizer_take_delivered(t);
-  return kvsp_window_reserve(&t->window, want, data, capacity);
+  return note_memory(t, kvsp_window_reserve(&t->window, want, data, capacity));
 }
 
 int kvsp_tokenizer_commit(kvsp_tokenizer *t, size_t len, unsigned flags) {
   if (!t || (flags & ~KVSP_FINAL)) return KVSP_ERR_ARG;
+  if (is_lost(t)) return t->error.status;
   return kvsp_window_commit(&t->window, len, (flags & KVSP_FINAL) != 0);
 }
 
@@ -430,16 +447,21 @@ static int check_element(kvsp_tokenizer *t) {
   return KVSP_OK;
 }
 
+static int make_room_for_level(kvsp_tokenizer *t) {
+  void *levels = t->levels;
+  int rc = kvsp_memory_grow(t->memory, &levels, &t->level_capacity, t->depth,
+                            sizeof *t->levels);
+  if (rc == KVSP_OK) t->levels = levels;
+  return rc;
+}
+
 /* Another level, as the header or nothing but an ID says. */
 int kvsp_tokenizer_push_level(kvsp_tokenizer *t, uint64_t id, uint64_t size,
                               unsigned header_size) {
   uint64_t end = t->window.offset + header_size + size;
-  void *levels = t->levels;
   struct level *level;
-  int rc = kvsp_memory_grow(t->memory, &levels, &t->level_capacity, t->depth,
-                            sizeof *t->levels);
+  int rc = make_room_for_level(t);
   if (rc != KVSP_OK) return rc;
-  t->levels = levels;
   level = &t->levels[t->depth];
   level->id = id;
   level->info = kvsp_element_by_id(id);
@@ -544,6 +566,11 @@ static int step_element(kvsp_tokenizer *t) {
   if (kvsp_tokenizer_look_back(t, false)) return TOKENIZER_GO_ON;
   if (t->checks_crc) {
     rc = begin_crc(t);
+    if (rc != KVSP_OK) return rc;
+  }
+  /* What cannot be repeated comes when nothing can fail any more. */
+  if (is_master(t->header.info)) {
+    rc = make_room_for_level(t);
     if (rc != KVSP_OK) return rc;
   }
   kvsp_tokenizer_hold_element(t);
@@ -658,9 +685,7 @@ int kvsp_tokenizer_next(kvsp_tokenizer *t, const kvsp_event **event) {
   t->examined += t->window.looked;
   t->window.looked = 0;
   if (rc == KVSP_OK) *event = &t->event;
-  if (rc == KVSP_ERR_LIMIT_MEMORY || rc == KVSP_ERR_NOMEM)
-    kvsp_tokenizer_set_error(t, rc, t->window.offset, 0, kvsp_status_text(rc));
-  return rc;
+  return note_memory(t, rc);
 }
 
 /* ---- what the caller asks for between two events -------------------------- */
@@ -677,13 +702,13 @@ static bool at_master(const kvsp_tokenizer *t) {
          t->event.size != KVSP_SIZE_UNKNOWN;
 }
 
-int kvsp_tokenizer_collect(kvsp_tokenizer *t, uint64_t want) {
+int kvsp_tokenizer_collect_up_to(kvsp_tokenizer *t, uint64_t want,
+                                 uint64_t max) {
   uint64_t left;
-  if (!t) return KVSP_ERR_ARG;
   if (!kvsp_tokenizer_in_blob(t) && !at_master(t)) return KVSP_ERR_STATE;
   left = kvsp_tokenizer_in_blob(t) ? t->blob_left : t->event.size;
   if (want > left) want = left;
-  if (want > t->limits.max_frame || want > SIZE_MAX / 2) {
+  if (want > max) {
     kvsp_tokenizer_set_error(t, KVSP_ERR_LIMIT_FRAME, t->event.offset,
                              t->event.id,
                              kvsp_status_text(KVSP_ERR_LIMIT_FRAME));
@@ -692,6 +717,11 @@ int kvsp_tokenizer_collect(kvsp_tokenizer *t, uint64_t want) {
   if (!kvsp_tokenizer_in_blob(t)) begin_blob(t, left, true);
   t->blob_wanted = want;
   return KVSP_OK;
+}
+
+int kvsp_tokenizer_collect(kvsp_tokenizer *t, uint64_t want) {
+  if (!t) return KVSP_ERR_ARG;
+  return kvsp_tokenizer_collect_up_to(t, want, t->limits.max_frame);
 }
 
 int kvsp_tokenizer_skip(kvsp_tokenizer *t) {

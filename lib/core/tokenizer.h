@@ -95,6 +95,10 @@ void kvsp_tokenizer_clear(kvsp_tokenizer *t);
  * come (kvsp_tokenizer_next will say so); errors of memory. */
 int kvsp_tokenizer_peek(kvsp_tokenizer *t, size_t n, kvsp_view *v);
 
+/* As kvsp_tokenizer_collect, with a limit that is not max_frame. */
+int kvsp_tokenizer_collect_up_to(kvsp_tokenizer *t, uint64_t want,
+                                 uint64_t max);
+
 /* As kvsp_tokenizer_skip, but finds out whether what is skipped is really one
  * element: when its payload has places where elements go on, KVSP_ERR_SCHEMA
  * comes, and kvsp_tokenizer_resync goes on at the first of them. */

@@ -3,22 +3,19 @@
  * project: KVSPARSE_CORPUS is the folder that has them.  Without it there is
  * nothing to do, and the exit code is 77.
  */
-#define _DEFAULT_SOURCE /* scandir, alphasort */
-
 #include <check.h>
-#include <dirent.h>
 #include <kvsparse/reader.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/corpus.h"
+#include "support/guard.h"
 #include "support/recorder.h"
 
 #define SKIPPED 77
 /* Files up to here are fed byte by byte too. */
 #define SMALL 100000
-
-static const char *corpus;
 
 /* Those whose name begins with kvs- have numbers to compare with. */
 static const char *const folders[] = {
@@ -26,53 +23,6 @@ static const char *const folders[] = {
     "webm-valid",   "muxgen",      "ebml-conformance",   "invalid",
     "fuzz",         "not-matroska"};
 #define FOLDERS (int)(sizeof folders / sizeof *folders)
-
-static void path_of(char *out, size_t capacity, const char *root,
-                    const char *folder, const char *name, const char *suffix) {
-  int len = snprintf(out, capacity, "%s/%s%s/%s%s", corpus, root, folder, name,
-                     suffix);
-  ck_assert_msg(len > 0 && (size_t)len < capacity, "a path is too long");
-}
-
-/* 0 when there is no such file. */
-static int load(struct bytes *b, const char *path) {
-  static uint8_t piece[65536];
-  FILE *file = fopen(path, "rb");
-  size_t n;
-  if (file == NULL) return 0;
-  for (n = fread(piece, 1, sizeof piece, file); n > 0;
-       n = fread(piece, 1, sizeof piece, file))
-    bytes_append(b, piece, n);
-  ck_assert_msg(!ferror(file), "%s cannot be read", path);
-  fclose(file);
-  return 1;
-}
-
-static int is_visible(const struct dirent *entry) {
-  return entry->d_name[0] != '.';
-}
-
-typedef void (*file_check)(const char *folder, const char *name,
-                           const struct bytes *b);
-
-/* Each file of the folder, in order; fails when there is none. */
-static void for_each_file(const char *folder, file_check check) {
-  char path[1024];
-  struct dirent **entries = NULL;
-  int count;
-  path_of(path, sizeof path, "", folder, "", "");
-  count = scandir(path, &entries, is_visible, alphasort);
-  ck_assert_msg(count > 0, "%s has no files", path);
-  for (int i = 0; i < count; i++) {
-    struct bytes b = {0};
-    path_of(path, sizeof path, "", folder, entries[i]->d_name, "");
-    ck_assert_msg(load(&b, path), "%s cannot be opened", path);
-    check(folder, entries[i]->d_name, &b);
-    bytes_free(&b);
-    free(entries[i]);
-  }
-  free(entries);
-}
 
 /* ---- the same items however a file is cut ------------------------------ */
 
@@ -98,7 +48,7 @@ static void check_chunks(const char *folder, const char *name,
 
 /* _i is the folder. */
 START_TEST(same_items_however_cut) {
-  for_each_file(folders[_i], check_chunks);
+  corpus_each(folders[_i], check_chunks);
 }
 END_TEST
 
@@ -147,7 +97,7 @@ static void check_strict(const char *folder, const char *name,
 }
 
 START_TEST(strict_gives_the_same_up_to_the_fault) {
-  for_each_file(folders[_i], check_strict);
+  corpus_each(folders[_i], check_strict);
 }
 END_TEST
 
@@ -179,17 +129,18 @@ static char *next_golden_frame(char **at) {
  * there are no more and no fewer. */
 static void check_golden(const char *folder, const char *name,
                          const struct bytes *b) {
-  char path[1024], *at, *line;
+  char root[64], *at, *line;
   struct bytes golden = {0};
   const kvsp_item *item;
   size_t frames = 0;
+  uint8_t *copy = guard_copy(b->data, b->len);
   kvsp_reader *r;
-  path_of(path, sizeof path, "golden/", folder, name, ".java.jsonl");
-  ck_assert_msg(load(&golden, path), "%s cannot be opened", path);
+  (void)snprintf(root, sizeof root, "golden/%s", folder);
+  corpus_load(&golden, root, name, ".java.jsonl");
   bytes_append(&golden, "", 1);
   at = (char *)golden.data;
   ck_assert_int_eq(kvsp_reader_new(&r, NULL), KVSP_OK);
-  ck_assert_int_eq(kvsp_reader_input(r, b->data, b->len, KVSP_FINAL), KVSP_OK);
+  ck_assert_int_eq(kvsp_reader_input(r, copy, b->len, KVSP_FINAL), KVSP_OK);
   while (kvsp_reader_next(r, &item) == KVSP_OK) {
     ck_assert_msg(item->type != KVSP_ITEM_GAP, "%s/%s: a gap", folder, name);
     if (item->type != KVSP_ITEM_FRAME) continue;
@@ -206,11 +157,12 @@ static void check_golden(const char *folder, const char *name,
   ck_assert_msg(next_golden_frame(&at) == NULL, "%s/%s: only %zu frames",
                 folder, name, frames);
   kvsp_reader_free(r);
+  guard_free(copy, b->len);
   bytes_free(&golden);
 }
 
 START_TEST(frames_are_those_that_others_see) {
-  for_each_file(folders[_i], check_golden);
+  corpus_each(folders[_i], check_golden);
 }
 END_TEST
 
@@ -228,8 +180,7 @@ int main(void) {
   TCase *tc;
   SRunner *runner;
   int failed;
-  corpus = getenv("KVSPARSE_CORPUS");
-  if (corpus == NULL || corpus[0] == '\0') {
+  if (!corpus_is_there()) {
     printf("skipped: KVSPARSE_CORPUS is not set\n");
     return SKIPPED;
   }

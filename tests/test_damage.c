@@ -1,7 +1,6 @@
 /*
- * test_damage.c - the reader on streams that are cut, bent or too large for
- * its limits, and without memory: what it tells, and that nothing else is
- * lost.
+ * test_damage.c - the reader on streams that are cut or bent: what it tells,
+ * that nothing else is lost, and what it costs.
  */
 #include <check.h>
 #include <kvsparse/reader.h>
@@ -612,265 +611,7 @@ START_TEST(every_length) {
 }
 END_TEST
 
-/* ---- limits ------------------------------------------------------------ */
-
-/* A document in which each limit can be exceeded on its own. */
-static void put_large_things(struct bytes *b) {
-  char name[2001];
-  const struct mux_tag tags[] = {
-      {"first", "1"}, {"large", name}, {"last", "3"}};
-  const struct mux_track tracks[] = {
-      {.number = 1,
-       .type = KVSP_TRACK_VIDEO,
-       .codec_id = "V_AV1",
-       .codec_private = name,
-       .codec_private_len = 2000,
-       .width = 16,
-       .height = 16,
-       .name = name},
-      {.number = 2, .type = KVSP_TRACK_AUDIO, .codec_id = "A_AAC"},
-  };
-  struct bytes block = {0};
-  size_t group;
-  memset(name, 'x', 2000);
-  name[2000] = '\0';
-  mux_document(b);
-  mux_info(b, 0);
-  mux_tracks(b, tracks, 2);
-  mux_tags(b, tags, 3);
-  mux_cluster(b, 0);
-  build_frame(b, 1, 0, 0x80, 100, 1);
-  build_frame(b, 1, 10, 0x80, 5000, 2);
-  build_append_payload(&block, 6000, 3);
-  memcpy(block.data, "\x81\0\x14\0", 4);
-  group = mux_begin(b, KVSP_ID_BLOCK_GROUP);
-  mux_binary(b, KVSP_ID_BLOCK, block.data, block.len);
-  mux_end(b, group);
-  bytes_free(&block);
-  build_frame(b, 1, 30, 0x80, 100, 4);
-  mux_tags(b, tags, 3);
-}
-
-struct limit_case {
-  kvsp_limits limits;
-  int status;
-  const char *order; /* when what is beyond the limit is left out */
-};
-
-static const struct limit_case limit_cases[] = {
-    {{.max_depth = 3}, KVSP_ERR_LIMIT_DEPTH, "ggFffffgtE"},
-    {{.max_tracks = 1}, KVSP_ERR_LIMIT_TRACKS, "gFfffftE"},
-    {{.max_tags = 5}, KVSP_ERR_LIMIT_TAGS, "FffffgtE"},
-    {{.max_value = 1000}, KVSP_ERR_LIMIT_VALUE, "gggFffffgtE"},
-    {{.max_frame = 3000}, KVSP_ERR_LIMIT_FRAME, "FfggftE"},
-    {{.max_frame = 5500}, KVSP_ERR_LIMIT_FRAME, "FffgftE"},
-};
-#define LIMIT_CASES (int)(sizeof limit_cases / sizeof *limit_cases)
-
-/* Beyond the limit there is a GAP; the rest is whole. */
-START_TEST(limit_makes_gap) {
-  const struct limit_case *c = &limit_cases[_i];
-  kvsp_limits limits = c->limits;
-  kvsp_reader_config config = {.struct_size = sizeof config};
-  struct recorder recorder = {0};
-  struct bytes b = {0};
-  const kvsp_item *item;
-  kvsp_reader *r;
-  limits.struct_size = sizeof limits;
-  config.limits = &limits;
-  put_large_things(&b);
-  r = new_reader(&config);
-  ck_assert_int_eq(kvsp_reader_input(r, b.data, b.len, KVSP_FINAL), KVSP_OK);
-  while (kvsp_reader_next(r, &item) == KVSP_OK) {
-    record_item(&recorder, item);
-    if (item->type == KVSP_ITEM_GAP) {
-      ck_assert_int_eq(item->gap->status, c->status);
-      ck_assert_uint_gt(item->gap->to, item->gap->from);
-      continue;
-    }
-    ck_assert_uint_eq(item->fragment->track_count,
-                      c->status == KVSP_ERR_LIMIT_TRACKS ? 1 : 2);
-    ck_assert_uint_eq(item->fragment->tracks[0]->number, 1);
-    if (item->type != KVSP_ITEM_FRAME) continue;
-    ck_assert_ptr_eq(item->frame->data.data, b.data + item->frame->offset);
-  }
-  ck_assert_str_eq(recorder_order(&recorder), c->order);
-  kvsp_reader_free(r);
-  check_cuts(&b, &config);
-  recorder_clear(&recorder);
-  bytes_free(&b);
-}
-END_TEST
-
-/* A tag or a track that has one value too large keeps the others. */
-START_TEST(large_value_leaves_the_rest) {
-  kvsp_limits limits = {.struct_size = sizeof limits};
-  kvsp_reader_config config = {.struct_size = sizeof config};
-  struct bytes b = {0};
-  const kvsp_fragment *f = NULL;
-  const kvsp_item *item;
-  kvsp_reader *r;
-  limits.max_value = 1000;
-  config.limits = &limits;
-  put_large_things(&b);
-  r = new_reader(&config);
-  ck_assert_int_eq(kvsp_reader_input(r, b.data, b.len, KVSP_FINAL), KVSP_OK);
-  while (kvsp_reader_next(r, &item) == KVSP_OK && f == NULL) f = item->fragment;
-  ck_assert_ptr_nonnull(f);
-  ck_assert_uint_eq(f->tracks[0]->width, 16);
-  ck_assert_uint_eq(f->tracks[0]->codec_id.len, 5);
-  ck_assert_uint_eq(f->tracks[0]->codec_private.len, 0);
-  ck_assert_ptr_null(f->tracks[0]->name.data);
-  ck_assert_ptr_nonnull(kvsp_fragment_tag(f, "first"));
-  ck_assert_ptr_nonnull(kvsp_fragment_tag(f, "last"));
-  kvsp_reader_free(r);
-  bytes_free(&b);
-}
-END_TEST
-
-/* Feeds, and raises the limits each time that one is met; returns how often
- * that was.  The pieces are freed as soon as they are used up. */
-static size_t feed_raising(const struct bytes *b, size_t chunk,
-                           const struct limit_case *c,
-                           struct recorder *recorder) {
-  const kvsp_limits generous = {.struct_size = sizeof generous};
-  kvsp_limits tight = c->limits;
-  kvsp_reader_config config = {.struct_size = sizeof config};
-  size_t met = 0;
-  kvsp_reader *r;
-  int rc = KVSP_OK;
-  tight.struct_size = sizeof tight;
-  config.limits = &tight;
-  config.flags = KVSP_READ_STRICT;
-  r = new_reader(&config);
-  for (size_t at = 0; at < b->len; at += chunk) {
-    size_t n = b->len - at < chunk ? b->len - at : chunk;
-    unsigned flags = at + n == b->len ? KVSP_FINAL : 0;
-    uint8_t *piece = malloc(n);
-    memcpy(piece, b->data + at, n);
-    rc = kvsp_reader_visit(r, piece, n, flags, record_visit, recorder);
-    while (rc == c->status && met < 100) {
-      met++;
-      ck_assert_int_eq(kvsp_reader_error(r)->status, c->status);
-      /* Without more room it is the same again. */
-      ck_assert_int_eq(kvsp_reader_visit(r, NULL, 0, 0, record_visit, recorder),
-                       rc);
-      ck_assert_int_eq(kvsp_reader_set_limits(r, &generous), KVSP_OK);
-      rc = kvsp_reader_visit(r, NULL, 0, 0, record_visit, recorder);
-      ck_assert_int_eq(kvsp_reader_set_limits(r, &tight), KVSP_OK);
-    }
-    free(piece);
-    ck_assert_int_eq(rc, flags ? KVSP_END : KVSP_OK);
-  }
-  record_status(recorder, r, rc);
-  kvsp_reader_free(r);
-  return met;
-}
-
-/* With KVSP_READ_STRICT a limit stops the reader; raised, it goes on, and
- * nothing is lost. */
-START_TEST(limit_is_raised) {
-  static const size_t chunks[] = {1, 7, 100, 4096, 1000000};
-  struct recorder free_text = {0};
-  struct bytes b = {0};
-  put_large_things(&b);
-  record_stream(NULL, FEED_PULL, b.data, b.len, 0, &free_text);
-  for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
-    struct recorder raised = {0};
-    ck_assert_uint_gt(feed_raising(&b, chunks[i], &limit_cases[_i], &raised),
-                      0);
-    ck_assert_msg(texts_equal(recorder_text(&free_text), recorder_text(&raised),
-                              "raised"),
-                  "chunks of %zu", chunks[i]);
-    recorder_clear(&raised);
-  }
-  recorder_clear(&free_text);
-  bytes_free(&b);
-}
-END_TEST
-
-/* Where it stopped, and why. */
-START_TEST(limit_tells_where) {
-  static const uint64_t ids[] = {KVSP_ID_VIDEO,        KVSP_ID_TRACK_ENTRY,
-                                 KVSP_ID_SIMPLE_TAG,   KVSP_ID_NAME,
-                                 KVSP_ID_SIMPLE_BLOCK, KVSP_ID_BLOCK_GROUP};
-  kvsp_limits limits = limit_cases[_i].limits;
-  kvsp_reader_config config = {.struct_size = sizeof config};
-  struct recorder recorder = {0};
-  const kvsp_error_info *error;
-  struct bytes b = {0};
-  uint64_t id;
-  kvsp_view v;
-  kvsp_reader *r;
-  limits.struct_size = sizeof limits;
-  config.limits = &limits;
-  config.flags = KVSP_READ_STRICT;
-  put_large_things(&b);
-  r = new_reader(&config);
-  ck_assert_int_eq(feed(r, FEED_PULL, b.data, b.len, 5, &recorder),
-                   limit_cases[_i].status);
-  error = kvsp_reader_error(r);
-  ck_assert_uint_eq(error->element_id, ids[_i]);
-  ck_assert_uint_lt(error->offset, b.len);
-  v.data = b.data + error->offset;
-  v.len = 8;
-  ck_assert_int_gt(kvsp_ebml_read_id(v, &id), 0);
-  ck_assert_uint_eq(id, ids[_i]);
-  ck_assert_uint_gt(strlen(error->message), 10);
-  kvsp_reader_free(r);
-  recorder_clear(&recorder);
-  bytes_free(&b);
-}
-END_TEST
-
 /* ---- memory ------------------------------------------------------------ */
-
-/* max_memory stops any reader, and can be raised like the other limits, step
- * by step, with nothing lost. */
-START_TEST(memory_is_limited) {
-  const struct build_fragment large = {.number = 1, .frame_size = 60000};
-  kvsp_limits limits = {.struct_size = sizeof limits};
-  kvsp_reader_config config = {.struct_size = sizeof config};
-  struct recorder whole = {0};
-  struct bytes b = {0};
-  build_fragment(&b, &large);
-  record_stream(NULL, FEED_PULL, b.data, b.len, 0, &whole);
-  for (uint32_t flags = 0; flags <= KVSP_READ_STRICT; flags++) {
-    struct recorder recorder = {0};
-    size_t met = 0;
-    kvsp_reader *r;
-    int rc = KVSP_OK;
-    limits.max_memory = 9000;
-    config.limits = &limits;
-    config.flags = flags;
-    r = new_reader(&config);
-    for (size_t at = 0; at < b.len; at += 1000) {
-      size_t n = b.len - at < 1000 ? b.len - at : 1000;
-      unsigned final = at + n == b.len ? KVSP_FINAL : 0;
-      rc = kvsp_reader_visit(r, b.data + at, n, final, record_visit, &recorder);
-      while (rc == KVSP_ERR_LIMIT_MEMORY) {
-        kvsp_reader_stats stats;
-        ck_assert_int_eq(kvsp_reader_get_stats(r, &stats, sizeof stats),
-                         KVSP_OK);
-        ck_assert_uint_le(stats.memory_peak, limits.max_memory);
-        ck_assert_uint_lt(met++, 1000);
-        limits.max_memory += 1000;
-        ck_assert_int_eq(kvsp_reader_set_limits(r, &limits), KVSP_OK);
-        rc = kvsp_reader_visit(r, NULL, 0, 0, record_visit, &recorder);
-      }
-      ck_assert_int_eq(rc, final ? KVSP_END : KVSP_OK);
-    }
-    record_status(&recorder, r, rc);
-    ck_assert_uint_gt(met, 10);
-    ck_assert(texts_equal(recorder_text(&whole), recorder_text(&recorder),
-                          "with little memory"));
-    kvsp_reader_free(r);
-    recorder_clear(&recorder);
-  }
-  recorder_clear(&whole);
-  bytes_free(&b);
-}
-END_TEST
 
 /* A size that is only declared takes no memory. */
 START_TEST(declared_sizes_take_no_memory) {
@@ -895,78 +636,6 @@ START_TEST(declared_sizes_take_no_memory) {
   ck_assert_uint_lt(a.largest, 100000);
   ck_assert_uint_eq(a.live_blocks, 0);
   bytes_free(&b);
-}
-END_TEST
-
-/* Each allocation fails in turn, until none does. */
-static void torture(enum feed_way way, size_t chunk, uint32_t flags) {
-  static const uint64_t tracks[] = {1, 2, 300};
-  struct test_allocator a;
-  kvsp_reader_config config = {.struct_size = sizeof config};
-  struct recorder whole = {0};
-  struct bytes b = {0};
-  size_t failures = 0;
-  build_everything(&b);
-  config.flags = flags;
-  config.tracks = tracks;
-  config.track_count = 3;
-  record_stream(&config, FEED_PULL, b.data, b.len, 0, &whole);
-  for (size_t others = 0;; others++) {
-    struct recorder recorder = {0}, again = {0};
-    kvsp_reader *r = NULL;
-    int rc;
-    ck_assert_uint_lt(others, 100000);
-    test_allocator_init(&a);
-    test_allocator_fail_after(&a, others);
-    config.allocator = &a.allocator;
-    rc = kvsp_reader_new(&r, &config);
-    ck_assert_int_eq(r != NULL, rc == KVSP_OK);
-    if (rc == KVSP_OK) rc = feed(r, way, b.data, b.len, chunk, &recorder);
-    if (a.failures > 0) {
-      failures++;
-      ck_assert_int_eq(rc, KVSP_ERR_NOMEM);
-      ck_assert_int_eq(strncmp(recorder_order(&whole),
-                               recorder_order(&recorder), recorder.order.len),
-                       0);
-    }
-    if (r != NULL && a.failures > 0 && others % 7 == 0) {
-      ck_assert_int_eq(kvsp_reader_reset(r), KVSP_OK);
-      feed(r, way, b.data, b.len, chunk, &again);
-      ck_assert(texts_equal(recorder_text(&whole), recorder_text(&again),
-                            "after NOMEM and reset"));
-    }
-    kvsp_reader_free(r);
-    ck_assert_uint_eq(a.live_blocks, 0);
-    ck_assert_uint_eq(a.live_bytes, 0);
-    recorder_clear(&recorder);
-    recorder_clear(&again);
-    if (a.failures == 0) break;
-  }
-  ck_assert_uint_gt(failures, 5);
-  recorder_clear(&whole);
-  bytes_free(&b);
-}
-
-START_TEST(every_allocation_fails) {
-  static const size_t chunks[] = {0, 7, 1000};
-  torture((enum feed_way)(_i / 3), chunks[_i % 3], 0);
-}
-END_TEST
-
-START_TEST(every_allocation_fails_without_data) {
-  torture(FEED_PULL, 50, KVSP_READ_NO_DATA);
-}
-END_TEST
-
-/* Too little for a reader at all. */
-START_TEST(no_memory_for_a_reader) {
-  kvsp_limits limits = {.struct_size = sizeof limits};
-  kvsp_reader_config config = {.struct_size = sizeof config};
-  kvsp_reader *r = (kvsp_reader *)(void *)&config;
-  limits.max_memory = 10;
-  config.limits = &limits;
-  ck_assert_int_lt(kvsp_reader_new(&r, &config), 0);
-  ck_assert_ptr_null(r);
 }
 END_TEST
 
@@ -1053,24 +722,10 @@ static TCase *fault_case(void) {
   return tc;
 }
 
-static TCase *limit_case_of_suite(void) {
-  TCase *tc = tcase_create("limits");
-  tcase_set_timeout(tc, 300);
-  tcase_add_loop_test(tc, limit_makes_gap, 0, LIMIT_CASES);
-  tcase_add_test(tc, large_value_leaves_the_rest);
-  tcase_add_loop_test(tc, limit_is_raised, 0, LIMIT_CASES);
-  tcase_add_loop_test(tc, limit_tells_where, 0, LIMIT_CASES);
-  return tc;
-}
-
 static TCase *memory_case(void) {
   TCase *tc = tcase_create("memory");
   tcase_set_timeout(tc, 600);
-  tcase_add_test(tc, memory_is_limited);
   tcase_add_test(tc, declared_sizes_take_no_memory);
-  tcase_add_loop_test(tc, every_allocation_fails, 0, 3 * FEED_WAYS);
-  tcase_add_test(tc, every_allocation_fails_without_data);
-  tcase_add_test(tc, no_memory_for_a_reader);
   tcase_add_loop_test(tc, hostile_bytes_cost_linear_work, 0, 8);
   return tc;
 }
@@ -1080,7 +735,6 @@ int main(void) {
   SRunner *runner;
   int failed;
   suite_add_tcase(suite, fault_case());
-  suite_add_tcase(suite, limit_case_of_suite());
   suite_add_tcase(suite, memory_case());
   runner = srunner_create(suite);
   srunner_run_all(runner, CK_ENV);

@@ -1178,49 +1178,6 @@ static int never_called(void *user, const kvsp_item *item) {
   return 0;
 }
 
-static int call_everything(void *user, const kvsp_item *item) {
-  kvsp_limits limits = {.struct_size = sizeof limits};
-  kvsp_reader *r = user;
-  kvsp_reader_stats stats;
-  const kvsp_item *other;
-  size_t capacity;
-  void *data;
-  ck_assert_int_eq(kvsp_reader_next(r, &other), KVSP_ERR_REENTRANT);
-  ck_assert_int_eq(kvsp_reader_input(r, "", 1, 0), KVSP_ERR_REENTRANT);
-  ck_assert_int_eq(kvsp_reader_visit(r, "", 1, 0, never_called, NULL),
-                   KVSP_ERR_REENTRANT);
-  ck_assert_int_eq(kvsp_reader_visit(r, NULL, 0, 0, never_called, NULL),
-                   KVSP_ERR_REENTRANT);
-  ck_assert_int_eq(kvsp_reader_reserve(r, 1, &data, &capacity),
-                   KVSP_ERR_REENTRANT);
-  ck_assert_int_eq(kvsp_reader_commit(r, 0, 0), KVSP_ERR_REENTRANT);
-  ck_assert_int_eq(kvsp_reader_reset(r), KVSP_ERR_REENTRANT);
-  ck_assert_int_eq(kvsp_reader_set_limits(r, &limits), KVSP_ERR_REENTRANT);
-  /* Those that only ask. */
-  ck_assert_int_eq(kvsp_reader_error(r)->status, KVSP_OK);
-  ck_assert_int_eq(kvsp_reader_get_stats(r, &stats, sizeof stats), KVSP_OK);
-  ck_assert_uint_gt(kvsp_reader_offset(r), 0);
-  return item->type == KVSP_ITEM_TAGS ? KVSP_PAUSED : 0;
-}
-
-START_TEST(reentry_is_refused) {
-  struct recorder recorder = {0};
-  struct bytes b = {0};
-  kvsp_reader *r = new_reader(NULL);
-  build_fragments(&b, 1, 1);
-  ck_assert_int_eq(
-      kvsp_reader_visit(r, b.data, b.len, KVSP_FINAL, call_everything, r),
-      KVSP_PAUSED);
-  /* Outside again, all is well. */
-  ck_assert_int_eq(kvsp_reader_visit(r, NULL, 0, 0, record_visit, &recorder),
-                   KVSP_END);
-  ck_assert_str_eq(recorder_order(&recorder), "tE");
-  kvsp_reader_free(r);
-  recorder_clear(&recorder);
-  bytes_free(&b);
-}
-END_TEST
-
 /* ---- wrong calls ------------------------------------------------------- */
 
 START_TEST(wrong_configurations) {
@@ -1261,57 +1218,6 @@ START_TEST(wrong_configurations) {
   ck_assert_ptr_null(r);
   config.allocator = &half; /* none of the three: the standard one */
   ck_assert_int_eq(kvsp_reader_new(&r, &config), KVSP_OK);
-  kvsp_reader_free(r);
-}
-END_TEST
-
-START_TEST(no_reader) {
-  kvsp_limits limits = {.struct_size = sizeof limits};
-  kvsp_reader_stats stats;
-  const kvsp_item *item;
-  size_t capacity;
-  void *data;
-  kvsp_reader_free(NULL);
-  ck_assert_int_eq(kvsp_reader_reset(NULL), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_reader_input(NULL, "", 0, 0), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_reader_next(NULL, &item), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_reader_visit(NULL, "", 0, 0, never_called, NULL),
-                   KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_reader_reserve(NULL, 1, &data, &capacity),
-                   KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_reader_commit(NULL, 0, 0), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_reader_set_limits(NULL, &limits), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_reader_get_stats(NULL, &stats, sizeof stats),
-                   KVSP_ERR_ARG);
-  ck_assert_ptr_nonnull(kvsp_reader_error(NULL));
-  ck_assert_uint_eq(kvsp_reader_offset(NULL), 0);
-}
-END_TEST
-
-START_TEST(wrong_arguments) {
-  kvsp_limits limits = {.struct_size = sizeof limits - 1};
-  kvsp_reader *r = new_reader(NULL);
-  kvsp_reader_stats stats;
-  size_t capacity;
-  void *data;
-  ck_assert_int_eq(kvsp_reader_input(r, NULL, 1, 0), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_reader_input(r, "", 1, 2), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_reader_next(r, NULL), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_reader_visit(r, "", 1, 0, NULL, NULL), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_reader_visit(r, NULL, 1, 0, never_called, NULL),
-                   KVSP_ERR_ARG);
-  ck_assert_int_eq(
-      kvsp_reader_visit(r, NULL, 1, KVSP_FINAL, never_called, NULL),
-      KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_reader_visit(r, "", 1, 2, never_called, NULL),
-                   KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_reader_reserve(r, 1, NULL, &capacity), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_reader_reserve(r, 1, &data, NULL), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_reader_set_limits(r, &limits), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_reader_get_stats(r, NULL, sizeof stats), KVSP_ERR_ARG);
-  /* None of it left a trace. */
-  ck_assert_int_eq(next_status(r), KVSP_NEED_INPUT);
-  ck_assert_uint_eq(stats_of(r).bytes_fed, 0);
   kvsp_reader_free(r);
 }
 END_TEST
@@ -1545,15 +1451,12 @@ static TCase *visit_case(void) {
   tcase_set_timeout(tc, 120);
   tcase_add_test(tc, stopped_visits_lose_nothing);
   tcase_add_test(tc, stopped_visits_keep_the_bytes);
-  tcase_add_test(tc, reentry_is_refused);
   return tc;
 }
 
 static TCase *wrong_case(void) {
   TCase *tc = tcase_create("wrong calls");
   tcase_add_test(tc, wrong_configurations);
-  tcase_add_test(tc, no_reader);
-  tcase_add_test(tc, wrong_arguments);
   tcase_add_test(tc, shorter_stats);
   tcase_add_test(tc, input_at_the_wrong_time);
   tcase_add_test(tc, reserve_at_the_wrong_time);

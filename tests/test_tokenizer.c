@@ -1489,42 +1489,6 @@ START_TEST(new_refuses) {
 }
 END_TEST
 
-START_TEST(null_is_refused) {
-  const kvsp_event *e = NULL;
-  void *data = NULL;
-  size_t room = 0;
-  kvsp_limits limits = {.struct_size = 3};
-  kvsp_tokenizer *t = make(NULL);
-
-  kvsp_tokenizer_free(NULL);
-  ck_assert_int_eq(kvsp_tokenizer_reset(NULL), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_tokenizer_input(NULL, "x", 1, 0), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_tokenizer_input(t, NULL, 1, 0), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_tokenizer_input(t, "x", 1, 2), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_tokenizer_input(t, "x", 1, 3), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_tokenizer_next(NULL, &e), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_tokenizer_next(t, NULL), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_tokenizer_collect(NULL, 1), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_tokenizer_skip(NULL), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_tokenizer_resync(NULL), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_tokenizer_reserve(NULL, 1, &data, &room), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_tokenizer_reserve(t, 1, NULL, &room), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_tokenizer_reserve(t, 1, &data, NULL), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_tokenizer_commit(NULL, 1, 0), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_tokenizer_commit(t, 0, 4), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_tokenizer_set_limits(NULL, NULL), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_tokenizer_set_limits(t, &limits), KVSP_ERR_ARG);
-  ck_assert_int_eq(kvsp_tokenizer_error(NULL)->status, KVSP_ERR_ARG);
-  ck_assert_uint_eq(kvsp_tokenizer_offset(NULL), 0);
-  /* and nothing of it left a trace */
-  ck_assert_int_eq(error_of(t)->status, KVSP_OK);
-  ck_assert_int_eq(kvsp_tokenizer_next(t, &e), KVSP_NEED_INPUT);
-  ck_assert_int_eq(kvsp_tokenizer_input(t, NULL, 0, KVSP_FINAL), KVSP_OK);
-  ck_assert_int_eq(kvsp_tokenizer_next(t, &e), KVSP_END);
-  kvsp_tokenizer_free(t);
-}
-END_TEST
-
 START_TEST(wrong_order_is_refused) {
   const struct bytes data = BYTES(HEADER SEGMENT VOID_2);
   const kvsp_event *e = NULL;
@@ -1860,7 +1824,6 @@ static TCase *order_case(void) {
   TCase *tc = tcase_create("order");
   tcase_set_timeout(tc, 60);
   tcase_add_test(tc, new_refuses);
-  tcase_add_test(tc, null_is_refused);
   tcase_add_test(tc, wrong_order_is_refused);
   tcase_add_test(tc, reset_begins_anew);
   tcase_add_test(tc, reset_gives_back_what_was_lent);

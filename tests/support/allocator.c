@@ -43,9 +43,12 @@ static void *take(struct test_allocator *a, size_t size) {
   memset(b->bytes, 0xA5, size);
   a->live_blocks++;
   a->live_bytes += size;
-  if (a->live_bytes > a->peak_bytes) a->peak_bytes = a->live_bytes;
   if (size > a->largest) a->largest = size;
   return b->bytes;
+}
+
+static void note_peak(struct test_allocator *a) {
+  if (a->live_bytes > a->peak_bytes) a->peak_bytes = a->live_bytes;
 }
 
 static void give_back(struct test_allocator *a, void *ptr, size_t size) {
@@ -58,8 +61,11 @@ static void give_back(struct test_allocator *a, void *ptr, size_t size) {
 
 static void *test_alloc(void *user, size_t size) {
   struct test_allocator *a = user;
+  void *made;
   require(size > 0, "0 bytes were asked for");
-  return fails(a) ? NULL : take(a, size);
+  made = fails(a) ? NULL : take(a, size);
+  note_peak(a);
+  return made;
 }
 
 static void *test_resize(void *user, void *ptr, size_t old_size,
@@ -72,6 +78,7 @@ static void *test_resize(void *user, void *ptr, size_t old_size,
   moved = take(a, new_size);
   memcpy(moved, ptr, old_size < new_size ? old_size : new_size);
   give_back(a, ptr, old_size);
+  note_peak(a);
   return moved;
 }
 

@@ -17,7 +17,8 @@ struct test_allocator {
   kvsp_allocator allocator;
   size_t live_bytes;  /* held now                                            */
   size_t live_blocks; /* held now                                            */
-  size_t peak_bytes;  /* the most of live_bytes                              */
+  size_t peak_bytes;  /* the most of live_bytes; a block that is being moved
+                         counts once, as its owner sees it                  */
   size_t largest;     /* the largest single size ever asked for              */
   size_t calls;       /* of alloc and resize, the failed ones too            */
   size_t releases;    /* of release                                          */

@@ -305,6 +305,90 @@ static void put_damaged_document(struct bytes *b) {
   build_frame(b, VIDEO, 80, 0x00, 100, 82);
 }
 
+/* Bits of a Huffman code, which deflate has from the highest on (RFC 1951,
+ * 3.1.1); *used counts those of the last byte, 8: all. */
+static void put_code(struct bytes *b, unsigned *used, unsigned code,
+                     unsigned length) {
+  while (length-- > 0) {
+    if (*used == 8) {
+      bytes_append(b, "", 1);
+      *used = 0;
+    }
+    b->data[b->len - 1] |= (uint8_t)((code >> length & 1) << *used);
+    ++*used;
+  }
+}
+
+/* One block of fixed codes: a 0, then matches of 258 bytes one byte back. */
+void build_zlib_zeros(struct bytes *b, size_t count) {
+  uint32_t sum = (uint32_t)((258 * (uint64_t)count + 1) % 65521) << 16 | 1;
+  unsigned used = 8;
+  bytes_append(b, "\x78\x01", 2);
+  put_code(b, &used, 6, 3); /* the last block; type 1, its lowest bit first */
+  put_code(b, &used, 0x30, 8);
+  for (; count > 0; count--) put_code(b, &used, 0xC5 << 5, 13);
+  put_code(b, &used, 0, 7);
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    uint8_t byte = (uint8_t)(sum >> shift & 0xFF);
+    bytes_append(b, &byte, 1);
+  }
+}
+
+/* An entry with one ContentEncoding for frames and CodecPrivate. */
+static void put_encoded_track(struct bytes *b, uint64_t number, unsigned type,
+                              unsigned algorithm, const struct bytes *private) {
+  size_t entry = mux_begin(b, KVSP_ID_TRACK_ENTRY);
+  size_t encodings, encoding, compression;
+  mux_uint(b, KVSP_ID_TRACK_NUMBER, number);
+  mux_uint(b, KVSP_ID_TRACK_TYPE, type);
+  mux_string(b, KVSP_ID_CODEC_ID, "V_TEST");
+  mux_binary(b, KVSP_ID_CODEC_PRIVATE, private->data, private->len);
+  encodings = mux_begin(b, KVSP_ID_CONTENT_ENCODINGS);
+  encoding = mux_begin(b, KVSP_ID_CONTENT_ENCODING);
+  mux_uint(b, KVSP_ID_CONTENT_ENCODING_SCOPE, 3);
+  compression = mux_begin(b, KVSP_ID_CONTENT_COMPRESSION);
+  mux_uint(b, KVSP_ID_CONTENT_COMP_ALGO, algorithm);
+  if (algorithm) mux_binary(b, KVSP_ID_CONTENT_COMP_SETTINGS, "head", 4);
+  mux_end(b, compression);
+  mux_end(b, encoding);
+  mux_end(b, encodings);
+  mux_end(b, entry);
+}
+
+void build_encoded_head(struct bytes *b, size_t private_count) {
+  struct bytes private = {0};
+  size_t tracks;
+  build_zlib_zeros(&private, private_count);
+  mux_document(b);
+  mux_info(b, 0);
+  tracks = mux_begin(b, KVSP_ID_TRACKS);
+  put_encoded_track(b, 1, KVSP_TRACK_VIDEO, 0, &private);
+  put_encoded_track(b, 2, KVSP_TRACK_AUDIO, 3, &private);
+  mux_end(b, tracks);
+  mux_cluster(b, 1000);
+  bytes_free(&private);
+}
+
+void build_encoded(struct bytes *b, size_t count) {
+  static const size_t sizes[] = {40, 300, 7};
+  struct bytes frame = {0}, block = {0};
+  size_t group;
+  build_encoded_head(b, 10);
+  build_laced(b, 2, 0, KVSP_LACING_XIPH, sizes, 3, 1);
+  build_zlib_zeros(&frame, count / 2);
+  mux_simple_block(b, 1, 0, 0x80, frame.data, frame.len);
+  bytes_free(&frame);
+  build_zlib_zeros(&frame, count);
+  mux_simple_block(b, 1, 40, 0x80, frame.data, frame.len);
+  build_block(&block, 1, 80, 0, frame.data, frame.len);
+  group = mux_begin(b, KVSP_ID_BLOCK_GROUP);
+  mux_binary(b, KVSP_ID_BLOCK, block.data, block.len);
+  mux_end(b, group);
+  build_frame(b, 2, 90, 0x80, 1000, 4);
+  bytes_free(&frame);
+  bytes_free(&block);
+}
+
 void build_everything(struct bytes *b) {
   static const char greeting[] = "HTTP/1.1 200 OK\r\n\r\n";
   static const char garbage[] = "\0\0\0 no document \xFF\xFF\x1A\x45\xDF\xA3";

@@ -46,6 +46,17 @@ void build_fragment(struct bytes *b, const struct build_fragment *fragment);
 /* Fragments first to first + count - 1. */
 void build_fragments(struct bytes *b, unsigned first, unsigned count);
 
+/* zlib data, of some 13 bits for 258 bytes: 258 * count + 1 zeros. */
+void build_zlib_zeros(struct bytes *b, size_t count);
+
+/* A document up to its Cluster's Timestamp.  Track 1: zlib, its CodecPrivate
+ * as well, which has that many zeros as above; track 2: the header "head" is
+ * stripped. */
+void build_encoded_head(struct bytes *b, size_t private_count);
+/* The same with frames: three compressed ones of up to so many zeros, one of
+ * them in a BlockGroup; a lace and a single one that are stripped. */
+void build_encoded(struct bytes *b, size_t count);
+
 /* All elements, lacings, tags and codecs that the reader knows, and faults
  * that it gets over, in some 40 kB. */
 void build_everything(struct bytes *b);

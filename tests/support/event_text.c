@@ -159,7 +159,7 @@ struct feeder {
 };
 
 static void drop_piece(struct feeder *f) {
-  guard_free(f->guarded, f->guarded_len);
+  guard_take_back(f->guarded, f->guarded_len);
   f->guarded = NULL;
 }
 
@@ -186,7 +186,7 @@ static int lend_piece(struct feeder *f, kvsp_tokenizer *t, size_t len,
   const uint8_t *piece = len > 0 ? f->data->data + f->fed : NULL;
   int rc;
   if (f->feed->how == FEED_LEND) {
-    f->guarded = guard_copy(piece, len);
+    f->guarded = guard_lend(piece, len);
     f->guarded_len = len;
     piece = f->guarded;
   }

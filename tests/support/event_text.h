@@ -37,7 +37,7 @@ const char *event_text_get(struct event_text *r);
 void event_text_free(struct event_text *r);
 
 enum feeding {
-  FEED_LEND, /* input: each piece at a guard page, unmapped after its use  */
+  FEED_LEND, /* input: each piece at a guard page, spoilt after its use     */
   FEED_IN_PLACE, /* input: the pieces where they are                        */
   FEED_COMMIT    /* reserve and commit                                      */
 };

@@ -40,3 +40,26 @@ void guard_free(uint8_t *copy, size_t len) {
   if (copy == NULL) return;
   munmap(copy + len - room, room + page_size());
 }
+
+/* Up to here pieces share a page, which is there as long as the program. */
+#define SMALL_PIECE 512u
+
+uint8_t *guard_lend(const void *data, size_t len) {
+  static const uint8_t zeros[SMALL_PIECE];
+  static uint8_t *page;
+  uint8_t *piece;
+
+  if (len > SMALL_PIECE) return guard_copy(data, len);
+  if (page == NULL) page = guard_copy(zeros, SMALL_PIECE);
+  piece = page + SMALL_PIECE - len;
+  if (len > 0) memcpy(piece, data, len);
+  return piece;
+}
+
+void guard_take_back(uint8_t *piece, size_t len) {
+  if (piece == NULL) return;
+  if (len > SMALL_PIECE)
+    guard_free(piece, len);
+  else
+    memset(piece, 0xDD, len);
+}

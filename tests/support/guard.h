@@ -20,4 +20,12 @@ uint8_t *guard_copy(const void *data, size_t len);
 /* NULL is fine. */
 void guard_free(uint8_t *copy, size_t len);
 
+/*
+ * The same for many pieces, one after the other: small ones share their
+ * memory, which guard_take_back does not unmap but spoils.  One at a time.
+ */
+uint8_t *guard_lend(const void *data, size_t len);
+/* NULL is fine. */
+void guard_take_back(uint8_t *piece, size_t len);
+
 #endif

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/guard.h"
+
 /* Longer values are told by their size and hash. */
 #define QUOTED_MAX 128u
 
@@ -283,17 +285,12 @@ static int lend(kvsp_reader *r, enum feed_way way, const uint8_t *data,
   return rc == KVSP_OK ? drain(r, recorder) : rc;
 }
 
-/* Memory of its own for each piece: looking beyond its end, or at it too
- * late, is found out by the sanitizer, or by a wrong hash. */
+/* Looking beyond a piece's end, or at it too late, is found out. */
 static int lend_copy(kvsp_reader *r, enum feed_way way, const uint8_t *data,
                      size_t len, unsigned flags, struct recorder *recorder) {
-  uint8_t *piece = malloc(len ? len : 1);
-  int rc;
-  require(piece != NULL, "out of memory");
-  if (len > 0) memcpy(piece, data, len);
-  rc = lend(r, way, piece, len, flags, recorder);
-  memset(piece, 0xDD, len);
-  free(piece);
+  uint8_t *piece = guard_lend(data, len);
+  int rc = lend(r, way, piece, len, flags, recorder);
+  guard_take_back(piece, len);
   return rc;
 }
 

@@ -50,9 +50,8 @@ enum feed_way {
 
 /*
  * Feeds a stream to the end in chunks (0: whole), recording each item and
- * then the status, which it returns.  The chunks that are lent lie in memory
- * of exactly their size, which is spoilt and freed once the reader asks for
- * more.
+ * then the status, which it returns.  The chunks that are lent end at a guard
+ * page, and are gone, or spoilt, once the reader asks for more.
  */
 int feed(kvsp_reader *r, enum feed_way way, const void *data, size_t len,
          size_t chunk, struct recorder *recorder);

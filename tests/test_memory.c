@@ -162,8 +162,13 @@ static bool run_failing(const struct run *like, const struct bytes *b,
                   "other items before allocation %zu failed", fail_at);
   if (run.r && rc == KVSP_ERR_NOMEM) expect_lost(&run);
   if (run.r && rc == KVSP_ERR_NOMEM && fail_at % 2) {
+    kvsp_reader_stats stats;
     recorder_clear(&run.recorder);
+    drop_kept(&run);
     ck_assert_int_eq(kvsp_reader_reset(run.r), KVSP_OK);
+    ck_assert_int_eq(kvsp_reader_get_stats(run.r, &stats, sizeof stats),
+                     KVSP_OK);
+    ck_assert_uint_eq(stats.memory, run.a.live_bytes);
     ck_assert_int_eq(read_stream(&run, b), clean_rc);
     ck_assert_uint_eq(run.recorder.text.len, last_text.len);
     ck_assert_int_eq(

@@ -302,10 +302,10 @@ START_TEST(tracks_are_found_by_number) {
   struct track *seven = add_track(&tracks, 7), *two = add_track(&tracks, 2);
   ck_assert_int_eq(kvsp_track_add(&tracks, nobody), KVSP_ERR_SCHEMA);
   ck_assert_uint_eq(tracks.count, 2);
-  ck_assert_ptr_eq(kvsp_track_find(&tracks, 7), seven);
-  ck_assert_ptr_eq(kvsp_track_find(&tracks, 2), two);
-  ck_assert_ptr_null(kvsp_track_find(&tracks, 0));
-  ck_assert_ptr_null(kvsp_track_find(&tracks, 1));
+  ck_assert_ptr_eq(track_find(&tracks, 7), seven);
+  ck_assert_ptr_eq(track_find(&tracks, 2), two);
+  ck_assert_ptr_null(track_find(&tracks, 0));
+  ck_assert_ptr_null(track_find(&tracks, 1));
   ck_assert_uint_eq(seven->shown.index, 0);
   ck_assert_uint_eq(two->shown.index, 1);
 }

@@ -168,7 +168,7 @@ static void read_some(struct consumer *c, size_t n) {
   EXPECT(v.len == 0 || memcmp(v.data, c->stream.data + at, v.len) == 0);
   v.len = n;
   if (c->retains && stream_random(&c->state) % 2) retain(c, v, at);
-  kvsp_window_take(w, n);
+  window_take(w, n);
   if (c->retains && stream_random(&c->state) % 2)
     retain(c, v, at); /* of what was last taken */
 }
@@ -187,11 +187,11 @@ static void peek_some(struct consumer *c, uint64_t from) {
   uint64_t end = kvsp_window_end(w);
   uint64_t at = from + stream_random(&c->state) % (end - from + 1);
   size_t n = stream_random(&c->state) % 100;
-  uint8_t bytes[100];
-  size_t got = kvsp_window_peek(w, at, bytes, n);
+  uint8_t scratch[100];
+  kvsp_view got = kvsp_window_peek(w, at, scratch, n);
   EXPECT(end == c->given);
-  EXPECT(got == (n < end - at ? n : end - at));
-  EXPECT(got == 0 || memcmp(bytes, c->stream.data + at, got) == 0);
+  EXPECT(got.len == (n < end - at ? n : end - at));
+  EXPECT(got.len == 0 || memcmp(got.data, c->stream.data + at, got.len) == 0);
 }
 
 /* Holds, goes back and on, gives up what was held. */
@@ -288,26 +288,28 @@ END_TEST
 START_TEST(what_is_held_is_not_let_go) {
   struct consumer c;
   struct window *w = &c.window;
-  uint8_t bytes[8];
+  uint8_t scratch[8];
+  kvsp_view peeked;
 
   start(&c, 100, 1);
   ck_assert_int_eq(kvsp_window_lend(w, c.stream.data, 10, false), KVSP_OK);
-  kvsp_window_take(w, 4);
+  window_take(w, 4);
   kvsp_window_hold(w);
-  kvsp_window_take(w, 2);
+  window_take(w, 2);
   kvsp_window_hold(w); /* the earlier one stays */
-  kvsp_window_take(w, 4);
+  window_take(w, 4);
   ck_assert_int_eq(kvsp_window_lend(w, c.stream.data + 10, 10, false),
                    KVSP_ERR_STATE);
   ck_assert_int_eq(kvsp_window_need(w, 1), KVSP_NEED_INPUT);
   ck_assert_int_eq(kvsp_window_lend(w, c.stream.data + 10, 90, true), KVSP_OK);
-  ck_assert_uint_eq(kvsp_window_peek(w, 4, bytes, 8), 8);
-  ck_assert_mem_eq(bytes, c.stream.data + 4, 8);
+  peeked = kvsp_window_peek(w, 4, scratch, 8);
+  ck_assert_uint_eq(peeked.len, 8);
+  ck_assert_mem_eq(peeked.data, c.stream.data + 4, 8);
   kvsp_window_seek(w, 4);
   ck_assert_int_eq(kvsp_window_need(w, 96), KVSP_OK);
   ck_assert_mem_eq(window_view(w).data, c.stream.data + 4, 96);
   ck_assert_uint_eq(kvsp_window_end(w), 100);
-  kvsp_window_take(w, 96);
+  window_take(w, 96);
   kvsp_window_release(w);
   ck_assert_int_eq(kvsp_window_need(w, 1), KVSP_END);
   stop(&c);
@@ -390,7 +392,7 @@ static uint64_t copied_for(size_t len, size_t piece, int commits,
     }
   }
   ck_assert_mem_eq(window_view(&c.window).data, c.stream.data, len);
-  kvsp_window_take(&c.window, len);
+  window_take(&c.window, len);
   copied = c.window.copied;
   *largest = c.allocator.largest;
   stop(&c);
@@ -443,7 +445,7 @@ START_TEST(small_needs_copy_what_is_split) {
     start(&c, len, 5);
     c.piece_max = 65536;
     c.commits = commits;
-    while (need(&c, 100) == KVSP_OK) kvsp_window_take(&c.window, 100);
+    while (need(&c, 100) == KVSP_OK) window_take(&c.window, 100);
     ck_assert_uint_le(c.window.copied, len / 50);
     stop(&c);
   }
@@ -458,7 +460,7 @@ START_TEST(small_pieces_copy_each_byte_twice_at_most) {
     start(&c, len, 5);
     c.piece_max = 1;
     c.commits = commits;
-    while (need(&c, 100) == KVSP_OK) kvsp_window_take(&c.window, 100);
+    while (need(&c, 100) == KVSP_OK) window_take(&c.window, 100);
     ck_assert_uint_le(c.window.copied, 2 * len);
     stop(&c);
   }
@@ -498,7 +500,7 @@ START_TEST(what_is_lent_whole_is_not_copied) {
   for (size_t at = 0; at < 1000; at += 50) {
     ck_assert_int_eq(kvsp_window_need(&c.window, 50), KVSP_OK);
     ck_assert_ptr_eq(window_view(&c.window).data, begin + at);
-    kvsp_window_take(&c.window, 20);
+    window_take(&c.window, 20);
     ck_assert_uint_eq(kvsp_window_skip(&c.window, 30), 30);
   }
   ck_assert_uint_eq(c.allocator.calls, 0);
@@ -523,7 +525,7 @@ START_TEST(the_end_is_told) {
   ck_assert_int_eq(kvsp_window_need(&c.window, SIZE_MAX), KVSP_END);
   ck_assert_int_eq(kvsp_window_need(&c.window, 10), KVSP_OK); /* none is lost */
   ck_assert_mem_eq(window_view(&c.window).data, c.stream.data, 10);
-  kvsp_window_take(&c.window, 10);
+  window_take(&c.window, 10);
   ck_assert_int_eq(kvsp_window_need(&c.window, 1), KVSP_END);
   ck_assert_int_eq(kvsp_window_need(&c.window, 0), KVSP_OK);
   ck_assert_uint_eq(kvsp_window_skip(&c.window, 1), 0);
@@ -543,7 +545,7 @@ START_TEST(wrong_order_is_refused) {
   ck_assert_int_eq(kvsp_window_lend(w, c.stream.data, 5, false),
                    KVSP_ERR_STATE);
   ck_assert_int_eq(kvsp_window_reserve(w, 1, &data, &room), KVSP_ERR_STATE);
-  kvsp_window_take(w, 5);
+  window_take(w, 5);
   ck_assert_int_eq(kvsp_window_reserve(w, 1, &data, &room), KVSP_OK);
   ck_assert_int_eq(kvsp_window_reserve(w, 1, &data, &room), KVSP_ERR_STATE);
   ck_assert_int_eq(kvsp_window_lend(w, c.stream.data, 5, false),
@@ -602,12 +604,12 @@ START_TEST(shared_storage_is_not_overwritten) {
   ck_assert_int_eq(kvsp_window_retain(w, v, &slice), KVSP_OK);
   ck_assert_ptr_eq(kvsp_buf_view(slice).data, v.data); /* no copy */
   if (_i == 0) {
-    kvsp_window_take(w, 150);
-    kvsp_window_take(w, 850);
+    window_take(w, 150);
+    window_take(w, 850);
     ck_assert_int_eq(kvsp_window_reserve(w, 1, &data, &room), KVSP_OK);
     memset(data, 0xEE, room);
   } else {
-    kvsp_window_take(w, _i == 1 ? 150 : 120);
+    window_take(w, _i == 1 ? 150 : 120);
     ck_assert_int_eq(kvsp_window_need(w, 1500), KVSP_NEED_INPUT);
     ck_assert_int_eq(kvsp_window_lend(w, c.stream.data + 1000, 3000, true),
                      KVSP_OK);
@@ -662,7 +664,7 @@ START_TEST(trimming_gives_back_what_is_large_and_empty) {
   ck_assert_int_eq(need(&c, 100000), KVSP_OK);
   kvsp_window_trim(w); /* not empty */
   ck_assert_mem_eq(window_view(w).data, c.stream.data, 100000);
-  kvsp_window_take(w, 100000);
+  window_take(w, 100000);
   ck_assert_uint_gt(c.memory.used, 100000);
   kvsp_window_trim(w);
   ck_assert_uint_le(c.memory.used, 5000);

@@ -8,14 +8,11 @@ int kvsp_block_read_header(kvsp_view v, struct block_header *header) {
   int number_size = kvsp_ebml_read_vint(v, &header->track_number);
   const uint8_t *p;
   size_t n;
-  unsigned timecode;
   if (number_size <= 0 || header->track_number == 0) return KVSP_ERR_BLOCK;
   n = (size_t)number_size;
   if (v.len < n + 3) return KVSP_ERR_BLOCK;
   p = v.data + n;
-  timecode = (unsigned)p[0] << 8 | p[1];
-  header->timecode =
-      (int16_t)(timecode < 0x8000 ? (int)timecode : (int)timecode - 0x10000);
+  header->timecode = block_timecode(p);
   header->flags = p[2];
   header->lacing = (unsigned)p[2] >> 1 & 3;
   header->size = n + 3;

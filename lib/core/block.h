@@ -16,7 +16,9 @@
 
 enum block_flags {
   BLOCK_KEY = 0x80, /* SimpleBlock only, as is discardable */
+  BLOCK_RESERVED = 0x70,
   BLOCK_INVISIBLE = 0x08,
+  BLOCK_LACING = 0x06,
   BLOCK_DISCARDABLE = 0x01
 };
 
@@ -50,6 +52,19 @@ struct block_group {
   size_t addition_count;
   bool crc_mismatch; /* it has a CRC-32, which does not match */
 };
+
+/* The two bytes of a timecode, which is signed. */
+static inline int16_t block_timecode(const uint8_t *p) {
+  int timecode = p[0] << 8 | p[1];
+  return (int16_t)(timecode < 0x8000 ? timecode : timecode - 0x10000);
+}
+
+/* KVSP_FRAME_* of a SimpleBlock with those flags. */
+static inline uint32_t block_frame_flags(uint8_t flags) {
+  return (flags & BLOCK_KEY ? KVSP_FRAME_KEY : 0u) |
+         (flags & BLOCK_INVISIBLE ? KVSP_FRAME_INVISIBLE : 0u) |
+         (flags & BLOCK_DISCARDABLE ? KVSP_FRAME_DISCARDABLE : 0u);
+}
 
 /* v begins with the first bytes of a block, at least BLOCK_HEADER_MAX or all
  * of it.  KVSP_OK or KVSP_ERR_BLOCK. */

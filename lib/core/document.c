@@ -206,9 +206,9 @@ int kvsp_document_value(struct document *d, uint64_t id, kvsp_view value) {
 int kvsp_document_track(struct document *d, uint64_t number,
                         const kvsp_limits *limits, struct track **out) {
   int rc;
-  *out = kvsp_track_find(&d->tracks, number);
+  *out = track_find(&d->tracks, number);
   if (*out || d->tracks.count > 0) return KVSP_OK;
-  *out = kvsp_track_find(&d->undeclared, number);
+  *out = track_find(&d->undeclared, number);
   if (*out) return KVSP_OK;
   if (d->undeclared.count >= limits->max_tracks) return KVSP_ERR_LIMIT_TRACKS;
   rc = kvsp_track_new(&d->arena, out);

@@ -9,7 +9,7 @@ static bool knows_track(const void *user, uint64_t number) {
   const kvsp_reader *r = user;
   const struct track_list *tracks = &r->document->tracks;
   if (tracks->count == 0) return number > 0 && number <= 127;
-  return kvsp_track_find(tracks, number) != NULL;
+  return track_find(tracks, number) != NULL;
 }
 
 static void init_state(kvsp_reader *r, const kvsp_limits *limits) {
@@ -33,8 +33,9 @@ static void init_state(kvsp_reader *r, const kvsp_limits *limits) {
   r->block.count = 0;
   r->end_is_skipped = r->resyncing = r->at_end = r->busy = false;
   r->landed = r->torn = r->segment_seen = false;
-  r->due_gap = r->due_fragment = r->due_fragment_end = r->due_tags = false;
+  r->due = 0;
   r->showing_end = false;
+  r->plain = false;
   r->failed = KVSP_OK;
   r->item.frame = NULL;
   (void)kvsp_reader_fail(r, KVSP_OK, 0, 0, kvsp_status_text(KVSP_OK));
@@ -94,6 +95,8 @@ int kvsp_reader_new(kvsp_reader **out, const kvsp_reader_config *config) {
   r->memory = memory;
   r->flags = config->flags;
   r->track_types = config->track_types;
+  r->filters = config->flags & KVSP_READ_KEY_FRAMES || config->track_types ||
+               config->track_count;
   init_state(r, &limits);
   rc = copy_track_numbers(r, config->tracks, config->track_count);
   if (rc != KVSP_OK) {
@@ -139,8 +142,8 @@ static int at_end(kvsp_reader *r) {
   if (!r->document_open) return READER_GO_ON;
   r->document->shown.size =
       kvsp_tokenizer_offset(&r->tokenizer) - r->document->shown.offset;
-  r->due_fragment = !r->document->announced;
-  r->due_fragment_end = true;
+  r->due |= DUE_FRAGMENT_END;
+  if (!r->document->announced) r->due |= DUE_FRAGMENT;
   return READER_GO_ON;
 }
 
@@ -172,15 +175,22 @@ static int handle_event(kvsp_reader *r) {
   return READER_GO_ON;
 }
 
+static int go_on(kvsp_reader *r) {
+  int rc;
+  if (r->event) return handle_event(r);
+  rc = kvsp_reader_begin_plain(r);
+  return rc == READER_GO_ON ? take_event(r) : rc;
+}
+
 /* Why nothing can be asked of the reader now. */
 static int refusal(const kvsp_reader *r) {
   if (r->busy) return KVSP_ERR_REENTRANT;
-  return kvsp_status_is_fatal(r->failed) ? r->failed : KVSP_OK;
+  return r->failed && kvsp_status_is_fatal(r->failed) ? r->failed : KVSP_OK;
 }
 
 /* Errors of memory come from many places, and not all have noted them. */
 static int note_memory(kvsp_reader *r, int rc) {
-  bool lost = kvsp_status_is_fatal(rc) != 0;
+  bool lost = rc < 0 && kvsp_status_is_fatal(rc);
   if (rc != KVSP_ERR_LIMIT_MEMORY && !lost) return rc;
   if (lost) r->failed = rc;
   if (r->error.status == rc) return rc;
@@ -198,11 +208,11 @@ static int next_item(kvsp_reader *r) {
     kvsp_reader_close_document(r);
   }
   do {
-    rc = kvsp_reader_show_due(r);
-    if (rc == READER_GO_ON)
-      rc = r->event ? handle_event(r) : take_event(r);
-    else
-      break;
+    if (r->due || reader_block_is_due(r)) {
+      rc = kvsp_reader_show_due(r);
+      if (rc != READER_GO_ON) break;
+    }
+    rc = go_on(r);
   } while (rc == READER_GO_ON);
   return rc;
 }
@@ -213,7 +223,8 @@ int kvsp_reader_next(kvsp_reader *r, const kvsp_item **item) {
   *item = NULL;
   rc = refusal(r);
   if (rc != KVSP_OK) return rc;
-  rc = next_item(r);
+  rc = r->plain ? kvsp_reader_next_plain(r) : READER_GO_ON;
+  if (rc == READER_GO_ON) rc = next_item(r);
   if (rc == KVSP_OK) *item = &r->item;
   return note_memory(r, rc);
 }
@@ -272,6 +283,7 @@ int kvsp_reader_reserve(kvsp_reader *r, size_t want, void **data,
   if (r->event && r->event->type != KVSP_EVENT_BLOB_BEGIN)
     return KVSP_ERR_STATE;
   if (reader_block_is_due(r)) return KVSP_ERR_STATE; /* its bytes would move */
+  r->plain = false;
   rc = kvsp_tokenizer_reserve(&r->tokenizer, want, data, capacity);
   if (rc != KVSP_ERR_STATE) r->item.frame = NULL;
   return note_memory(r, rc);

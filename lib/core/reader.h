@@ -5,6 +5,7 @@
  *   reader.c         makes it, feeds it, and asks the others in turn
  *   reader_events.c  what each element means: documents, tags, tracks, blocks
  *   reader_blocks.c  blocks into frames
+ *   reader_plain.c   the same for what is nearly all of a stream, fast
  *   reader_faults.c  what makes no sense: GAPs, or an error
  *   reader_items.c   the items that are due, in their order
  */
@@ -20,6 +21,9 @@ enum {
   READER_GO_ON = 1000, /* nothing to show yet */
   READER_AGAIN /* show what is due, then come back with the same event */
 };
+
+/* Items that are due, in this order; a block's frames before TAGS. */
+enum { DUE_GAP = 1, DUE_FRAGMENT = 2, DUE_FRAGMENT_END = 4, DUE_TAGS = 8 };
 
 /* The block whose frames come out one by one. */
 struct block_in_hand {
@@ -40,11 +44,20 @@ struct block_in_hand {
   size_t addition_count;
 };
 
+/* For the fast path: the times of the current Cluster. */
+struct plain_times {
+  int64_t cluster_ns;
+  int64_t tick_ns;
+  int64_t to_producer_ns; /* from a frame's time to its producer time */
+  bool has_producer;
+};
+
 struct kvsp_reader {
   struct memory memory;
   struct kvsp_tokenizer tokenizer;
   uint32_t flags;
   uint64_t track_types;
+  bool filters; /* some frames are not wanted */
   uint64_t *track_numbers;
   size_t track_number_count;
 
@@ -71,9 +84,12 @@ struct kvsp_reader {
   bool busy;         /* inside visit's callback */
   bool freed;        /* the callback gave the reader up */
 
-  /* Items that are due, in this order. */
-  bool due_gap, due_fragment, due_fragment_end, due_tags;
+  unsigned due;     /* DUE_*: items, besides the block's frames */
   bool showing_end; /* the item out is a FRAGMENT_END */
+
+  struct plain_times plain_times;
+  bool plain;        /* nothing is due, and r->item is a frame's already */
+  bool plain_is_off; /* for tests: only the steps, never the fast path */
 
   int failed; /* a fault that KVSP_READ_STRICT stopped at, or no memory */
   kvsp_error_info error;
@@ -100,6 +116,19 @@ int kvsp_reader_block_group_data(kvsp_reader *r);
 int kvsp_reader_encrypted_block(kvsp_reader *r);
 /* Which Timestamps the search for a lost Cluster believes. */
 void kvsp_reader_expect_timestamps(kvsp_reader *r, uint64_t min, uint64_t max);
+
+/* Whether the caller asked for frames of that track with those KVSP_FRAME_*. */
+bool kvsp_reader_wants(const kvsp_reader *r, const kvsp_track *track,
+                       uint32_t frame_flags);
+
+/* reader_plain.c: the fast path, which makes FRAME items without events. */
+
+/* With r->plain set: KVSP_OK with the next such frame in r->item,
+ * KVSP_NEED_INPUT, or READER_GO_ON when something else comes next; r->plain is
+ * not set any more then. */
+int kvsp_reader_next_plain(kvsp_reader *r);
+/* The same, where nothing is due and no event is in hand. */
+int kvsp_reader_begin_plain(kvsp_reader *r);
 
 /* reader_items.c */
 

@@ -13,17 +13,15 @@ static bool wants_track(const kvsp_reader *r, const kvsp_track *track) {
   return false;
 }
 
-static bool wants_block(const kvsp_reader *r, const struct block_in_hand *b) {
-  if (!wants_track(r, &b->track->shown)) return false;
-  return !(r->flags & KVSP_READ_KEY_FRAMES) || (b->flags & KVSP_FRAME_KEY);
+bool kvsp_reader_wants(const kvsp_reader *r, const kvsp_track *track,
+                       uint32_t frame_flags) {
+  if (r->flags & KVSP_READ_KEY_FRAMES && !(frame_flags & KVSP_FRAME_KEY))
+    return false;
+  return wants_track(r, track);
 }
 
-static uint32_t simple_block_flags(const struct block_header *header) {
-  uint32_t flags = 0;
-  if (header->flags & BLOCK_KEY) flags |= KVSP_FRAME_KEY;
-  if (header->flags & BLOCK_INVISIBLE) flags |= KVSP_FRAME_INVISIBLE;
-  if (header->flags & BLOCK_DISCARDABLE) flags |= KVSP_FRAME_DISCARDABLE;
-  return flags;
+static bool wants_block(const kvsp_reader *r, const struct block_in_hand *b) {
+  return kvsp_reader_wants(r, &b->track->shown, b->flags);
 }
 
 static uint32_t encoding_flags(const struct track *track) {
@@ -70,7 +68,7 @@ static int open_block(kvsp_reader *r, kvsp_view v, const char **reason) {
       kvsp_document_block_time(r->document, b->track, b->header.timecode);
   b->duration_ns = b->track->shown.default_duration_ns;
   b->discard_padding_ns = 0;
-  b->flags = simple_block_flags(&b->header);
+  b->flags = block_frame_flags(b->header.flags);
   b->flags |= encoding_flags(b->track);
   b->codec_state.data = NULL;
   b->codec_state.len = 0;
@@ -132,7 +130,7 @@ static int step_over_payload(kvsp_reader *r) {
 static int prepare_for_block(kvsp_reader *r) {
   struct document *d = r->document;
   if (!d->announced) {
-    r->due_fragment = true;
+    r->due |= DUE_FRAGMENT;
     return READER_AGAIN;
   }
   if (d->has_timestamp || d->told_missing) return KVSP_OK;
@@ -145,7 +143,7 @@ static int prepare_for_block(kvsp_reader *r) {
   kvsp_reader_set_gap(r, KVSP_ERR_SCHEMA, r->event->offset, KVSP_ID_CLUSTER,
                       "The Cluster has no Timestamp.");
   r->gap.frames_lost = 0;
-  r->due_gap = true;
+  r->due |= DUE_GAP;
   return READER_AGAIN;
 }
 

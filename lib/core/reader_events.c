@@ -17,8 +17,8 @@ static void rotate_documents(kvsp_reader *r) {
 /* The document that was open ends where the event in hand begins. */
 static int end_document(kvsp_reader *r) {
   r->document->shown.size = r->event->offset - r->document->shown.offset;
-  r->due_fragment = !r->document->announced;
-  r->due_fragment_end = true;
+  r->due |= DUE_FRAGMENT_END;
+  if (!r->document->announced) r->due |= DUE_FRAGMENT;
   return READER_AGAIN;
 }
 
@@ -60,7 +60,7 @@ static int begin_lost_document(kvsp_reader *r) {
   if (rc != KVSP_OK || r->landed) return rc;
   kvsp_reader_set_gap(r, KVSP_ERR_SCHEMA, e->offset, e->id, reason);
   r->gap.frames_lost = 0;
-  r->due_gap = true;
+  r->due |= DUE_GAP;
   return KVSP_OK;
 }
 
@@ -150,8 +150,8 @@ static int close_master(kvsp_reader *r) {
     return KVSP_OK;
   }
   if (e->id == KVSP_ID_CLUSTER && !r->document->announced)
-    r->due_fragment = true;
-  if (e->id == KVSP_ID_TAGS && r->document->cluster_seen) r->due_tags = true;
+    r->due |= DUE_FRAGMENT;
+  if (e->id == KVSP_ID_TAGS && r->document->cluster_seen) r->due |= DUE_TAGS;
   rc = end_master(r);
   if (rc == KVSP_ERR_SCHEMA)
     return kvsp_reader_element_fault(r, rc,
@@ -168,7 +168,7 @@ static int on_master_end(kvsp_reader *r) {
   if (mismatch && r->flags & KVSP_READ_STRICT)
     return kvsp_reader_crc_fault(r, from, e->data_offset);
   rc = close_master(r);
-  if (rc != KVSP_OK || !mismatch || r->due_gap) return rc;
+  if (rc != KVSP_OK || !mismatch || r->due & DUE_GAP) return rc;
   return kvsp_reader_crc_fault(r, from, e->data_offset);
 }
 
@@ -183,7 +183,7 @@ static int on_value(kvsp_reader *r) {
   if (rc != KVSP_OK) return kvsp_reader_status_fault(r, rc);
   if (e->id == KVSP_ID_TIMESTAMP) {
     kvsp_reader_expect_timestamps(r, 0, UINT64_MAX);
-    if (!r->document->announced) r->due_fragment = true;
+    if (!r->document->announced) r->due |= DUE_FRAGMENT;
   }
   return KVSP_OK;
 }

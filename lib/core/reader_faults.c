@@ -84,7 +84,7 @@ int kvsp_reader_element_fault(kvsp_reader *r, int status, const char *reason) {
   r->gap.to = kvsp_tokenizer_element_end(&r->tokenizer);
   if (r->gap.to == KVSP_SIZE_UNKNOWN) r->gap.to = e->data_offset;
   if (!is_block) r->gap.frames_lost = 0;
-  r->due_gap = true;
+  r->due |= DUE_GAP;
   if (is_block && e->type == KVSP_EVENT_BLOB_BEGIN && !is_limit(status))
     return search_block(r);
   if (e->type == KVSP_EVENT_MASTER_BEGIN || e->type == KVSP_EVENT_BLOB_BEGIN)
@@ -106,7 +106,7 @@ int kvsp_reader_crc_fault(kvsp_reader *r, uint64_t from, uint64_t to) {
   kvsp_reader_set_gap(r, KVSP_ERR_CRC, from, r->event->id, reason);
   r->gap.to = to;
   r->gap.frames_lost = 0;
-  r->due_gap = true;
+  r->due |= DUE_GAP;
   return KVSP_OK;
 }
 
@@ -134,7 +134,7 @@ void kvsp_reader_end_resync(kvsp_reader *r, uint64_t offset) {
   r->gap.to = offset;
   r->landed = r->torn = true;
   r->resyncing = false;
-  r->due_gap = true;
+  r->due |= DUE_GAP;
 }
 
 /* A Block beyond max_frame: its payload is searched for an EBML header, since

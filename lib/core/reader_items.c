@@ -14,14 +14,14 @@ static int show(kvsp_reader *r, uint32_t type) {
 }
 
 static int show_gap(kvsp_reader *r) {
-  r->due_gap = false;
+  r->due &= ~(unsigned)DUE_GAP;
   show(r, KVSP_ITEM_GAP);
   r->item.gap = &r->gap;
   return KVSP_OK;
 }
 
 static int show_fragment(kvsp_reader *r) {
-  r->due_fragment = false;
+  r->due &= ~(unsigned)DUE_FRAGMENT;
   kvsp_document_announce(r->document, r->with_tracks,
                          r->has_before ? &r->before : NULL);
   show(r, KVSP_ITEM_FRAGMENT);
@@ -31,13 +31,13 @@ static int show_fragment(kvsp_reader *r) {
 }
 
 static int show_fragment_end(kvsp_reader *r) {
-  r->due_fragment_end = false;
+  r->due &= ~(unsigned)DUE_FRAGMENT_END;
   r->showing_end = true;
   return show(r, KVSP_ITEM_FRAGMENT_END);
 }
 
 static int show_tags(kvsp_reader *r) {
-  r->due_tags = false;
+  r->due &= ~(unsigned)DUE_TAGS;
   show(r, KVSP_ITEM_TAGS);
   r->item.tags = r->document->late_tags.items;
   r->item.tag_count = r->document->late_tags.count;
@@ -100,7 +100,7 @@ static int frame_fault(kvsp_reader *r, int status) {
   kvsp_reader_set_gap(r, status, from, KVSP_ID_BLOCK, reason);
   r->gap.to = from + r->block.laces.sizes[r->block.next];
   r->gap.frames_lost = 1;
-  r->due_gap = true;
+  r->due |= DUE_GAP;
   pass_frame(r);
   return READER_GO_ON;
 }
@@ -151,13 +151,13 @@ static int show_frame(kvsp_reader *r) {
 /* KVSP_OK with the next item that is due, or READER_GO_ON. */
 int kvsp_reader_show_due(kvsp_reader *r) {
   int rc;
-  if (r->due_gap) return show_gap(r);
-  if (r->due_fragment) return show_fragment(r);
-  if (r->due_fragment_end) return show_fragment_end(r);
+  if (r->due & DUE_GAP) return show_gap(r);
+  if (r->due & DUE_FRAGMENT) return show_fragment(r);
+  if (r->due & DUE_FRAGMENT_END) return show_fragment_end(r);
   if (reader_block_is_due(r)) {
     rc = show_frame(r);
     return rc == READER_GO_ON ? show_gap(r) : rc;
   }
-  if (r->due_tags) return show_tags(r);
+  if (r->due & DUE_TAGS) return show_tags(r);
   return READER_GO_ON;
 }

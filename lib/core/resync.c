@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "vint.h"
+
 /* Real EBML headers have 20 to 60 bytes and up to 8 children. */
 #define HEADER_MAX 512u
 #define CHILDREN_MAX 16
@@ -23,14 +25,14 @@ struct found_header {
 static enum verdict header_at(struct window *w, uint64_t offset,
                               struct found_header *h) {
   uint8_t bytes[PEEK];
-  kvsp_view v = {bytes, kvsp_window_peek(w, offset, bytes, sizeof bytes)};
-  int id_size = kvsp_ebml_read_id(v, &h->id);
+  kvsp_view v = kvsp_window_peek(w, offset, bytes, sizeof bytes);
+  int id_size = vint_read_id(v, &h->id);
   int size_size;
   if (id_size < 0 || id_size > 4) return NO;
   if (id_size == 0) return UNDECIDED;
   v.data += id_size;
   v.len -= (size_t)id_size;
-  size_size = kvsp_ebml_read_size(v, &h->size);
+  size_size = vint_read_size(v, &h->size);
   if (size_size < 0) return NO;
   if (size_size == 0) return UNDECIDED;
   h->header_size = (unsigned)(id_size + size_size);
@@ -146,23 +148,26 @@ static enum verdict accept_segment_child(struct resync *s, uint64_t id,
 
 /* ---- children of a Cluster ------------------------------------------------------ */
 
-/* The first bytes of a Block, of which n are at hand. */
-static enum verdict check_block(const uint8_t *bytes, size_t n, uint64_t size,
+/* The first bytes of a Block of that size, at offset. */
+static enum verdict check_block(struct window *w, uint64_t offset,
+                                uint64_t size,
                                 const struct resync_rules *rules) {
-  kvsp_view v = {bytes, n};
+  uint8_t bytes[PEEK];
+  kvsp_view v;
   uint64_t track;
   int number_size;
   if (size < 4 || size > rules->max_frame) return NO;
+  v = kvsp_window_peek(w, offset, bytes, sizeof bytes);
   number_size = kvsp_ebml_read_vint(v, &track);
   if (number_size < 0) return NO;
   if (number_size == 0) return UNDECIDED;
   if (rules->knows_track ? !rules->knows_track(rules->user, track)
                          : track == 0 || track > 127)
     return NO;
-  if (n < (size_t)number_size + 3) return UNDECIDED;
-  if (bytes[number_size + 2] & 0x70) return NO; /* reserved flags */
+  if (v.len < (size_t)number_size + 3) return UNDECIDED;
+  if (v.data[number_size + 2] & 0x70) return NO; /* reserved flags */
   /* A lace has a count. */
-  if ((bytes[number_size + 2] & 0x06) && size < (unsigned)number_size + 4)
+  if ((v.data[number_size + 2] & 0x06) && size < (unsigned)number_size + 4)
     return NO;
   return YES;
 }
@@ -182,9 +187,7 @@ static enum verdict check_block_group(struct window *w, uint64_t offset,
     offset += child.header_size;
     if (offset > end || child.size > end - offset) return NO;
     if (child.id == KVSP_ID_BLOCK) {
-      uint8_t bytes[PEEK];
-      size_t n = kvsp_window_peek(w, offset, bytes, sizeof bytes);
-      verdict = check_block(bytes, n, child.size, rules);
+      verdict = check_block(w, offset, child.size, rules);
       if (verdict != YES) return verdict;
       has_block = true;
     }
@@ -197,10 +200,10 @@ static enum verdict check_timestamp(struct window *w, uint64_t offset,
                                     uint64_t size,
                                     const struct resync_rules *rules) {
   uint8_t bytes[8];
-  kvsp_view v = {bytes, 0};
+  kvsp_view v;
   uint64_t value;
   if (size < 1 || size > sizeof bytes) return NO;
-  v.len = kvsp_window_peek(w, offset, bytes, (size_t)size);
+  v = kvsp_window_peek(w, offset, bytes, (size_t)size);
   if (v.len < size) return UNDECIDED;
   (void)kvsp_ebml_uint(v, &value);
   return value >= rules->timestamp_min && value <= rules->timestamp_max ? YES
@@ -211,12 +214,8 @@ static enum verdict check_cluster_child(struct window *w, uint64_t offset,
                                         const struct found_header *h,
                                         const struct resync_rules *rules) {
   uint64_t payload = offset + h->header_size;
-  uint8_t bytes[PEEK];
-  size_t n;
   switch (h->id) {
-    case KVSP_ID_SIMPLE_BLOCK:
-      n = kvsp_window_peek(w, payload, bytes, sizeof bytes);
-      return check_block(bytes, n, h->size, rules);
+    case KVSP_ID_SIMPLE_BLOCK: return check_block(w, payload, h->size, rules);
     case KVSP_ID_BLOCK_GROUP:
       return check_block_group(w, payload, h->size, rules);
     case KVSP_ID_TIMESTAMP: return check_timestamp(w, payload, h->size, rules);
@@ -226,11 +225,11 @@ static enum verdict check_cluster_child(struct window *w, uint64_t offset,
   }
 }
 
-int kvsp_resync_is_cluster_child(struct window *w, uint64_t offset,
-                                 const struct resync_rules *rules) {
-  struct found_header h;
-  enum verdict verdict = header_at(w, offset, &h);
-  if (verdict == YES) verdict = check_cluster_child(w, offset, &h, rules);
+int kvsp_resync_is_block(struct window *w, uint64_t payload, uint64_t id,
+                         uint64_t size, const struct resync_rules *rules) {
+  enum verdict verdict = id == KVSP_ID_BLOCK_GROUP
+                             ? check_block_group(w, payload, size, rules)
+                             : check_block(w, payload, size, rules);
   return verdict == UNDECIDED ? -1 : verdict == YES;
 }
 
@@ -251,22 +250,80 @@ enum {
   FIRST_CLUSTER_CHILD
 };
 
-static int first_byte_kind(uint8_t byte) {
-  switch (byte) {
-    case 0x1A: return FIRST_EBML;
-    case 0x18: return FIRST_SEGMENT;
-    case 0x10: /* Chapters */
-    case 0x11: /* SeekHead */
-    case 0x12: /* Tags */
-    case 0x15: /* Info */
-    case 0x16: /* Tracks */
-    case 0x1C: /* Cues */
-    case 0x1F: /* Cluster */ return FIRST_SEGMENT_CHILD;
-    case 0xA0: /* BlockGroup */
-    case 0xA3: /* SimpleBlock */
-    case 0xE7: /* Timestamp */ return FIRST_CLUSTER_CHILD;
-    default: return 0;
+static const uint8_t first_byte_kinds[256] = {
+    [0x1A] = FIRST_EBML,          [0x18] = FIRST_SEGMENT,
+    [0x10] = FIRST_SEGMENT_CHILD, /* Chapters */
+    [0x11] = FIRST_SEGMENT_CHILD, /* SeekHead */
+    [0x12] = FIRST_SEGMENT_CHILD, /* Tags */
+    [0x15] = FIRST_SEGMENT_CHILD, /* Info */
+    [0x16] = FIRST_SEGMENT_CHILD, /* Tracks */
+    [0x1C] = FIRST_SEGMENT_CHILD, /* Cues */
+    [0x1F] = FIRST_SEGMENT_CHILD, /* Cluster */
+    [0xA0] = FIRST_CLUSTER_CHILD, /* BlockGroup */
+    [0xA3] = FIRST_CLUSTER_CHILD, /* SimpleBlock */
+    [0xE7] = FIRST_CLUSTER_CHILD, /* Timestamp */
+};
+
+static size_t find_any(const uint8_t *p, size_t len) {
+  size_t i = 0;
+  while (i < len && !first_byte_kinds[p[i]]) i++;
+  return i;
+}
+
+/* All that is no child of a Cluster has an ID of four bytes: 0x1., 0x4. or
+ * 0x5., at least 0x80, and anything. */
+static bool is_strong(const uint8_t *p, size_t len) {
+  uint32_t id;
+  if ((p[0] & 0xF0) != 0x10) return false;
+  if (len < 4) return true; /* is judged when there is more */
+  id = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+  if ((id & 0x00E08000) != 0x00408000) return false;
+  return id == KVSP_ID_EBML || id == KVSP_ID_SEGMENT || is_segment_child(id);
+}
+
+/* Sixteen places at once; compilers have instructions for that. */
+typedef uint8_t bytes_16 __attribute__((vector_size(16)));
+
+/* Not 0 for those of the 16 bytes at p that may begin such an ID, by its first
+ * three bytes; looks at 18. */
+static inline bytes_16 strong_among(const uint8_t *p) {
+  bytes_16 first, second, third;
+  memcpy(&first, p, sizeof first);
+  memcpy(&second, p + 1, sizeof second);
+  memcpy(&third, p + 2, sizeof third);
+  first = (bytes_16)((first & 0xF0) == 0x10);
+  return first & (bytes_16)((second & 0xE0) == 0x40) & third & 0x80;
+}
+
+static inline bool has_any(bytes_16 bytes) {
+  uint64_t halves[2];
+  memcpy(halves, &bytes, sizeof halves);
+  return halves[0] | halves[1];
+}
+
+/* Which of the 16 bytes at p, of len; 16 for none. */
+static size_t strong_of_16(const uint8_t *p, size_t len) {
+  bytes_16 hits = strong_among(p);
+  size_t i = 0;
+  if (!has_any(hits)) return 16;
+  while (i < 16 && !(hits[i] && is_strong(p + i, len - i))) i++;
+  return i;
+}
+
+/* Where the first such ID is among len bytes; len for none. */
+static size_t find_strong(const uint8_t *p, size_t len) {
+  size_t i = 0;
+  for (; len - i >= 64 + 2; i += 64) {
+    if (!has_any(strong_among(p + i) | strong_among(p + i + 16) |
+                 strong_among(p + i + 32) | strong_among(p + i + 48)))
+      continue;
+    for (size_t at = i; at < i + 64; at += 16) {
+      size_t hit = strong_of_16(p + at, len - at);
+      if (hit < 16) return at + hit;
+    }
   }
+  while (i < len && !is_strong(p + i, len - i)) i++;
+  return i;
 }
 
 /* What stands at offset, if it is no child of a Cluster: *result is set for
@@ -301,10 +358,10 @@ static enum verdict strong_between(struct resync *s, struct window *w,
   if (s->strong_to <= from) s->strong_to = from + 1;
   while (s->strong_to < to && s->strong_to < end) {
     uint8_t bytes[256];
-    size_t n = kvsp_window_peek(w, s->strong_to, bytes, sizeof bytes);
-    for (size_t i = 0; i < n && s->strong_to < to; i++, s->strong_to++) {
+    kvsp_view v = kvsp_window_peek(w, s->strong_to, bytes, sizeof bytes);
+    for (size_t i = 0; i < v.len && s->strong_to < to; i++, s->strong_to++) {
       int result;
-      int kind = first_byte_kind(bytes[i]);
+      int kind = first_byte_kinds[v.data[i]];
       enum verdict verdict =
           kind ? check_strong(s, w, s->strong_to, kind, rules, &result) : NO;
       if (verdict == UNDECIDED && !w->final) return UNDECIDED;
@@ -370,7 +427,7 @@ static enum verdict check_chain(struct resync *s, struct window *w,
 static enum verdict judge(struct resync *s, struct window *w,
                           const struct resync_rules *rules, int *result) {
   uint64_t here = w->offset;
-  int kind = first_byte_kind(w->at[0]);
+  int kind = first_byte_kinds[w->at[0]];
   enum verdict verdict;
   if (s->missing >= kvsp_window_end(w) && !w->final) return UNDECIDED;
   s->missing = 0;
@@ -389,14 +446,16 @@ static enum verdict judge(struct resync *s, struct window *w,
   return verdict;
 }
 
-/* Goes on to the next byte in view that may begin something. */
-static bool find_first_byte(struct resync *s, struct window *w) {
+/* Goes on to the next byte in view that may begin what is looked for. */
+static bool find_first_byte(struct resync *s, struct window *w,
+                            const struct resync_rules *rules) {
   kvsp_view v = window_view(w);
-  size_t i = 0;
+  size_t i;
   if (v.len > s->until - w->offset) v.len = (size_t)(s->until - w->offset);
-  while (i < v.len && !first_byte_kind(v.data[i])) i++;
+  i = s->strong_only || rules->at_start ? find_strong(v.data, v.len)
+                                        : find_any(v.data, v.len);
   w->looked += i;
-  kvsp_window_take(w, i);
+  window_take(w, i);
   return i < v.len;
 }
 
@@ -439,7 +498,7 @@ int kvsp_resync_scan(struct resync *s, struct window *w,
       if (rc == KVSP_END) return RESYNC_END;
       if (rc != KVSP_OK) return rc;
     }
-    if (!find_first_byte(s, w)) continue;
+    if (!find_first_byte(s, w, rules)) continue;
     switch (judge(s, w, rules, &result)) {
       case YES: return result;
       case UNDECIDED: rc = wait(s, w); break;
@@ -449,6 +508,6 @@ int kvsp_resync_scan(struct resync *s, struct window *w,
     if (rc != KVSP_END) return rc;
     s->missing = 0;
     w->looked++;
-    kvsp_window_take(w, 1);
+    window_take(w, 1);
   }
 }

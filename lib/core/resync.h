@@ -68,9 +68,9 @@ void kvsp_resync_begin(struct resync *s, struct window *w, uint64_t from,
 int kvsp_resync_scan(struct resync *s, struct window *w,
                      const struct resync_rules *rules);
 
-/* Whether what stands at that offset looks like the child of a Cluster that
- * id and size say it is: -1 when too few bytes are at hand to tell. */
-int kvsp_resync_is_cluster_child(struct window *w, uint64_t offset,
-                                 const struct resync_rules *rules);
+/* Whether the payload at that offset looks like that of the Block or BlockGroup
+ * that id and size say it is: -1 when too few bytes are at hand to tell. */
+int kvsp_resync_is_block(struct window *w, uint64_t payload, uint64_t id,
+                         uint64_t size, const struct resync_rules *rules);
 
 #endif

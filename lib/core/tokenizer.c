@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "vint.h"
+
 /* RFC 8794, 11.2.4 and 11.2.5: EBMLMaxIDLength, EBMLMaxSizeLength, and how far
  * we go. */
 #define ID_SIZE_DEFAULT 4u
@@ -118,7 +120,7 @@ static bool is_lost(const kvsp_tokenizer *t) {
 
 /* An error that no step has noted, because it is no element's. */
 static int note_memory(kvsp_tokenizer *t, int rc) {
-  bool lost = kvsp_status_is_fatal(rc) != 0;
+  bool lost = rc < 0 && kvsp_status_is_fatal(rc);
   if (rc != KVSP_ERR_LIMIT_MEMORY && !lost) return rc;
   kvsp_tokenizer_set_error(t, rc, t->window.offset, 0, kvsp_status_text(rc));
   if (lost) t->state = TOKENIZER_FAILED;
@@ -135,7 +137,7 @@ int kvsp_tokenizer_input(kvsp_tokenizer *t, const void *data, size_t len,
 /* What the last event showed is used now. */
 void kvsp_tokenizer_take_delivered(kvsp_tokenizer *t) {
   if (t->delivered == 0) return;
-  kvsp_window_take(&t->window, t->delivered);
+  window_take(&t->window, t->delivered);
   t->delivered = 0;
 }
 
@@ -320,9 +322,31 @@ static uint64_t long_size(kvsp_view v) {
   return too_large ? SIZE_BEYOND_ALL : size;
 }
 
-/* The header of the next element; the window stays at its first byte.  What
- * is known of it is kept between calls, so that no byte is looked at twice. */
-static int read_header(kvsp_tokenizer *t) {
+/* Nearly every header is at hand at once, and right.  False, and nothing is
+ * changed, when this one is not. */
+static bool read_whole_header(kvsp_tokenizer *t) {
+  struct element_header *h = &t->header;
+  kvsp_view v = window_view(&t->window);
+  uint64_t id, size;
+  int id_size = vint_read_id(v, &id);
+  int size_size;
+  if (id_size <= 0 || (unsigned)id_size > t->max_id_size) return false;
+  v.data += id_size;
+  v.len -= (size_t)id_size;
+  size_size = vint_read_size(v, &size);
+  if (size_size <= 0 || (unsigned)(id_size + size_size) > room_in_parent(t))
+    return false;
+  h->id = id;
+  h->id_size = (unsigned)id_size;
+  h->size = size;
+  h->size_size = (unsigned)size_size;
+  t->examined += h->id_size + h->size_size;
+  return true;
+}
+
+/* The header of the next element, piece by piece.  What is known of it is kept
+ * between calls, so that no byte is looked at twice. */
+static int read_split_header(kvsp_tokenizer *t) {
   struct element_header *h = &t->header;
   kvsp_view v;
   int rc = h->id_size ? KVSP_OK : read_id_size(t);
@@ -341,6 +365,16 @@ static int read_header(kvsp_tokenizer *t) {
     (void)kvsp_ebml_read_size(v, &h->size);
   }
   t->examined += h->id_size + h->size_size - 2;
+  return KVSP_OK;
+}
+
+/* The header of the next element; the window stays at its first byte. */
+static int read_header(kvsp_tokenizer *t) {
+  struct element_header *h = &t->header;
+  if (h->id_size || !read_whole_header(t)) {
+    int rc = read_split_header(t);
+    if (rc != KVSP_OK) return rc;
+  }
   h->info = kvsp_element_by_id(h->id);
   h->complete = true;
   return KVSP_OK;
@@ -356,16 +390,18 @@ static uint64_t id_of_parent(const kvsp_tokenizer *t, size_t depth) {
  * How many masters stay open around the next element.  Masters of unknown
  * size end at a known element that cannot be in them but can be in one
  * further out, or at an EBML header (RFC 8794, 6.2); never at an element that
- * is merely unknown.
+ * is merely unknown.  Notes whether the element has its place there.
  */
-static size_t depth_for(const kvsp_tokenizer *t) {
+static size_t depth_for(kvsp_tokenizer *t) {
   const kvsp_element_info *info = t->header.info;
   size_t depth = t->depth;
+  t->header.misplaced = false;
   if (!info) return depth;
   for (;; depth--) {
     if (kvsp_element_allowed_in(info, id_of_parent(t, depth))) return depth;
     if (depth == 0 || t->levels[depth - 1].size != KVSP_SIZE_UNKNOWN) break;
   }
+  t->header.misplaced = true;
   return t->depth;
 }
 
@@ -423,10 +459,8 @@ static int check_size(kvsp_tokenizer *t) {
 static int check_element(kvsp_tokenizer *t) {
   const struct element_header *h = &t->header;
   bool lost_block = false;
-  bool misplaced =
-      h->info && !kvsp_element_allowed_in(h->info, id_of_parent(t, t->depth));
   int rc = KVSP_OK;
-  if (misplaced && t->depth > 0) {
+  if (h->misplaced && t->depth > 0) {
     if (h->id == KVSP_ID_EBML)
       return fault(t, KVSP_ERR_TRUNCATED,
                    "A new document begins inside an element.");
@@ -443,28 +477,29 @@ static int check_element(kvsp_tokenizer *t) {
     return limit(t, KVSP_ERR_LIMIT_DEPTH);
   if (!is_blob(h->info) && !is_master(h->info) && h->size > t->limits.max_value)
     return limit(t, KVSP_ERR_LIMIT_VALUE);
-  t->event.flags = misplaced ? KVSP_EVENT_MISPLACED : 0;
+  t->event.flags = h->misplaced ? KVSP_EVENT_MISPLACED : 0;
   return KVSP_OK;
 }
 
 static int make_room_for_level(kvsp_tokenizer *t) {
   void *levels = t->levels;
-  int rc = kvsp_memory_grow(t->memory, &levels, &t->level_capacity, t->depth,
-                            sizeof *t->levels);
+  int rc;
+  if (t->depth < t->level_capacity) return KVSP_OK;
+  rc = kvsp_memory_grow(t->memory, &levels, &t->level_capacity, t->depth,
+                        sizeof *t->levels);
   if (rc == KVSP_OK) t->levels = levels;
   return rc;
 }
 
-/* Another level, as the header or nothing but an ID says. */
-int kvsp_tokenizer_push_level(kvsp_tokenizer *t, uint64_t id, uint64_t size,
-                              unsigned header_size) {
+int kvsp_tokenizer_push_level(kvsp_tokenizer *t, const kvsp_element_info *info,
+                              uint64_t size, unsigned header_size) {
   uint64_t end = t->window.offset + header_size + size;
   struct level *level;
   int rc = make_room_for_level(t);
   if (rc != KVSP_OK) return rc;
   level = &t->levels[t->depth];
-  level->id = id;
-  level->info = kvsp_element_by_id(id);
+  level->id = info->id;
+  level->info = info;
   level->offset = t->window.offset;
   level->size = size;
   level->bound = size == KVSP_SIZE_UNKNOWN ? kvsp_tokenizer_bound(t) : end;
@@ -474,7 +509,7 @@ int kvsp_tokenizer_push_level(kvsp_tokenizer *t, uint64_t id, uint64_t size,
 
 /* What is known of the next header is void: it may be part of the blob. */
 static void begin_blob(kvsp_tokenizer *t, uint64_t left, bool is_master_blob) {
-  if (is_master_blob) memset(&t->header, 0, sizeof t->header);
+  if (is_master_blob) tokenizer_forget_header(t);
   t->state = TOKENIZER_BLOB;
   t->blob_left = left;
   t->blob_wanted = 0;
@@ -483,10 +518,10 @@ static void begin_blob(kvsp_tokenizer *t, uint64_t left, bool is_master_blob) {
 }
 
 static int begin_master(kvsp_tokenizer *t, unsigned flags) {
-  int rc = kvsp_tokenizer_push_level(t, t->header.id, t->header.size,
+  int rc = kvsp_tokenizer_push_level(t, t->header.info, t->header.size,
                                      t->header.id_size + t->header.size_size);
   if (rc != KVSP_OK) return rc;
-  kvsp_window_take(&t->window, t->header.id_size + t->header.size_size);
+  window_take(&t->window, t->header.id_size + t->header.size_size);
   t->in_document = true;
   if (t->header.id == KVSP_ID_EBML) {
     t->cut = false;
@@ -527,7 +562,7 @@ static int begin_element(kvsp_tokenizer *t) {
   if (is_master(t->header.info)) {
     rc = begin_master(t, flags);
   } else {
-    kvsp_window_take(&t->window, t->header.id_size + t->header.size_size);
+    window_take(&t->window, t->header.id_size + t->header.size_size);
     if (is_blob(t->header.info)) {
       begin_blob(t, t->header.size, false);
       header_event(t, KVSP_EVENT_BLOB_BEGIN, flags);
@@ -537,8 +572,7 @@ static int begin_element(kvsp_tokenizer *t) {
       rc = TOKENIZER_GO_ON;
     }
   }
-  if (rc == KVSP_OK || rc == TOKENIZER_GO_ON)
-    memset(&t->header, 0, sizeof t->header);
+  if (rc == KVSP_OK || rc == TOKENIZER_GO_ON) tokenizer_forget_header(t);
   return rc;
 }
 
@@ -563,7 +597,8 @@ static int step_element(kvsp_tokenizer *t) {
   if (t->depth > t->close_to) return TOKENIZER_GO_ON;
   rc = check_element(t);
   if (rc != KVSP_OK) return rc;
-  if (kvsp_tokenizer_look_back(t, false)) return TOKENIZER_GO_ON;
+  if (tokenizer_has_doubts(t) && kvsp_tokenizer_look_back(t, false))
+    return TOKENIZER_GO_ON;
   if (t->checks_crc) {
     rc = begin_crc(t);
     if (rc != KVSP_OK) return rc;

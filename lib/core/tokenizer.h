@@ -27,6 +27,7 @@ struct element_header {
   unsigned id_size;   /* 0: not yet known */
   unsigned size_size; /* 0: not yet known */
   bool complete;      /* id, size and info are set */
+  bool misplaced;     /* it cannot be where it is */
   uint64_t id;
   uint64_t size;
   const kvsp_element_info *info;

@@ -26,12 +26,19 @@ void kvsp_tokenizer_take_delivered(kvsp_tokenizer *t);
 uint64_t kvsp_tokenizer_bound(const kvsp_tokenizer *t);
 /* Opens a master that begins at the window's offset; depth is the caller's to
  * raise. */
-int kvsp_tokenizer_push_level(kvsp_tokenizer *t, uint64_t id, uint64_t size,
-                              unsigned header_size);
+int kvsp_tokenizer_push_level(kvsp_tokenizer *t, const kvsp_element_info *info,
+                              uint64_t size, unsigned header_size);
 /* Closes the innermost master: an event. */
 int kvsp_tokenizer_master_end(kvsp_tokenizer *t);
 /* Whether the last event was about a blob, whose payload is not over. */
 bool kvsp_tokenizer_in_blob(const kvsp_tokenizer *t);
+
+/* The next header is not known. */
+static inline void tokenizer_forget_header(kvsp_tokenizer *t) {
+  t->header.id_size = 0;
+  t->header.size_size = 0;
+  t->header.complete = false;
+}
 
 /* tokenizer_recovery.c */
 
@@ -40,6 +47,12 @@ bool kvsp_tokenizer_in_blob(const kvsp_tokenizer *t);
 void kvsp_tokenizer_hold_element(kvsp_tokenizer *t);
 /* Whether a misplaced element is a block that lost its Cluster. */
 int kvsp_tokenizer_check_lost_block(kvsp_tokenizer *t, bool *lost);
+/* Whether there may be a reason to look back, besides the end of a master. */
+static inline bool tokenizer_has_doubts(const kvsp_tokenizer *t) {
+  return t->doubtful > 0 ||
+         (t->window.hold < t->window.offset &&
+          t->window.offset - t->window.hold > t->limits.max_frame);
+}
 /* Before the element here, which closes a master or not, confirms what is
  * held: true when that is looked into first, in steps to come. */
 bool kvsp_tokenizer_look_back(kvsp_tokenizer *t, bool closes);

@@ -11,14 +11,21 @@ static bool is_block(uint64_t id) {
   return id == KVSP_ID_SIMPLE_BLOCK || id == KVSP_ID_BLOCK_GROUP;
 }
 
+/* Of the block whose header is known, see kvsp_resync_is_block. */
+static int looks_like_block(kvsp_tokenizer *t) {
+  const struct element_header *h = &t->header;
+  return kvsp_resync_is_block(&t->window,
+                              t->window.offset + h->id_size + h->size_size,
+                              h->id, h->size, &t->rules);
+}
+
 /* Whether the element could hardly look like this by chance.  An ID of one
  * byte proves nothing; Blocks are judged by what they begin with. */
-static bool is_convincing(kvsp_tokenizer *t, uint64_t offset,
-                          const kvsp_element_info *info, unsigned flags) {
-  if (!info || flags & KVSP_EVENT_MISPLACED) return false;
-  if (info->flags & KVSP_ELEMENT_GLOBAL) return false;
-  if (!is_block(info->id)) return info->id > 0xFF;
-  return kvsp_resync_is_cluster_child(&t->window, offset, &t->rules) == 1;
+static bool is_convincing(kvsp_tokenizer *t) {
+  const struct element_header *h = &t->header;
+  if (!h->info || h->info->flags & KVSP_ELEMENT_GLOBAL) return false;
+  if (!is_block(h->id)) return h->id > 0xFF;
+  return looks_like_block(t) == 1;
 }
 
 static void forget_doubts(kvsp_tokenizer *t) {
@@ -31,8 +38,7 @@ static void forget_doubts(kvsp_tokenizer *t) {
 void kvsp_tokenizer_hold_element(kvsp_tokenizer *t) {
   bool convincing;
   if (!t->recovers) return;
-  convincing =
-      is_convincing(t, t->window.offset, t->header.info, t->event.flags);
+  convincing = !t->header.misplaced && is_convincing(t);
   if (convincing) kvsp_window_release(&t->window);
   if (t->window.hold == WINDOW_NO_HOLD) forget_doubts(t);
   if (!convincing) t->doubtful++;
@@ -54,20 +60,21 @@ int kvsp_tokenizer_check_lost_block(kvsp_tokenizer *t, bool *lost) {
   rc = kvsp_window_need(&t->window, header_size + wanted);
   if (rc == KVSP_END) return KVSP_OK;
   if (rc != KVSP_OK) return rc;
-  *lost = kvsp_resync_is_cluster_child(&t->window, t->window.offset,
-                                       &t->rules) == 1;
+  *lost = looks_like_block(t) == 1;
   return KVSP_OK;
 }
 
 /* Whether a block, whose header alone told too little, turns out to be
  * convincing now that its payload is there. */
 static bool is_confirmed(kvsp_tokenizer *t) {
-  uint64_t offset = t->event.offset;
+  const kvsp_event *e = &t->event;
+  uint64_t offset = e->offset;
   int verdict;
-  if (!t->recovers || t->window.hold >= offset || !is_block(t->event.id) ||
-      t->event.flags & KVSP_EVENT_MISPLACED || t->judged == offset)
+  if (!t->recovers || t->window.hold >= offset || !is_block(e->id) ||
+      e->flags & KVSP_EVENT_MISPLACED || t->judged == offset)
     return false;
-  verdict = kvsp_resync_is_cluster_child(&t->window, offset, &t->rules);
+  verdict = kvsp_resync_is_block(&t->window, offset + e->header_size, e->id,
+                                 e->size, &t->rules);
   if (verdict >= 0) t->judged = offset;
   return verdict == 1;
 }
@@ -84,7 +91,7 @@ static bool must_search_held(kvsp_tokenizer *t, bool closes) {
   if (closes || t->doubtful >= DOUBTFUL_MAX ||
       here - t->window.hold > t->limits.max_frame)
     return true;
-  return t->doubtful > 0 && is_convincing(t, here, t->header.info, 0);
+  return t->doubtful > 0 && is_convincing(t);
 }
 
 /* Looks into what is held up to an offset, then goes on in that state where
@@ -183,7 +190,8 @@ int kvsp_tokenizer_step_resync(kvsp_tokenizer *t) {
 /* How many of the open masters hold what was found. */
 static size_t depth_to_keep(kvsp_tokenizer *t) {
   uint64_t here = t->window.offset;
-  uint8_t first = 0;
+  uint8_t byte;
+  kvsp_view first;
   if (t->found == RESYNC_EBML || t->depth == 0 ||
       t->levels[0].id != KVSP_ID_SEGMENT)
     return 0;
@@ -191,14 +199,18 @@ static size_t depth_to_keep(kvsp_tokenizer *t) {
       t->levels[1].id != KVSP_ID_CLUSTER)
     return 1;
   /* A Timestamp begins another Cluster, whose header is lost. */
-  (void)kvsp_window_peek(&t->window, here, &first, 1);
-  return first == KVSP_ID_TIMESTAMP && t->levels[1].offset != here ? 1 : 2;
+  first = kvsp_window_peek(&t->window, here, &byte, 1);
+  return first.len && first.data[0] == KVSP_ID_TIMESTAMP &&
+                 t->levels[1].offset != here
+             ? 1
+             : 2;
 }
 
 /* A master whose header was lost, but whose children are here. */
 static int imply_master(kvsp_tokenizer *t) {
   uint64_t id = t->depth == 0 ? KVSP_ID_SEGMENT : KVSP_ID_CLUSTER;
-  int rc = kvsp_tokenizer_push_level(t, id, KVSP_SIZE_UNKNOWN, 0);
+  int rc = kvsp_tokenizer_push_level(t, kvsp_element_by_id(id),
+                                     KVSP_SIZE_UNKNOWN, 0);
   if (rc != KVSP_OK) return rc;
   t->in_document = true;
   memset(&t->event, 0, sizeof t->event);
@@ -227,8 +239,8 @@ static bool reaches_past_bound(kvsp_tokenizer *t) {
   uint64_t room = kvsp_tokenizer_bound(t) - t->window.offset;
   uint8_t bytes[16];
   uint64_t id, size;
-  kvsp_view v = {bytes, kvsp_window_peek(&t->window, t->window.offset, bytes,
-                                         sizeof bytes)};
+  kvsp_view v =
+      kvsp_window_peek(&t->window, t->window.offset, bytes, sizeof bytes);
   int id_size, size_size;
   if (kvsp_tokenizer_bound(t) == KVSP_SIZE_UNKNOWN) return false;
   if (kvsp_tokenizer_bound(t) <= t->window.offset) return true;
@@ -312,7 +324,7 @@ int kvsp_tokenizer_resync(kvsp_tokenizer *t) {
   t->crc.count = 0; /* what is given up here belongs to all of them */
   until = resync_bound(t);
   kvsp_tokenizer_set_error(t, KVSP_OK, 0, 0, kvsp_status_text(KVSP_OK));
-  memset(&t->header, 0, sizeof t->header);
+  tokenizer_forget_header(t);
   t->state = TOKENIZER_LAND;
   if (t->found) return KVSP_OK;
   from = resync_from(t);

@@ -24,7 +24,7 @@ int kvsp_track_new(struct arena *arena, struct track **out) {
   *out = made;
   (*out)->shown.default_duration_ns = KVSP_TIME_NONE;
   (*out)->shown.language = default_language;
-  (*out)->timestamp_scale = UINT64_C(1) << 32;
+  (*out)->timestamp_scale = TRACK_SCALE_ONE;
   (*out)->first_ns = KVSP_TIME_NONE;
   (*out)->last_ns = KVSP_TIME_NONE;
   return KVSP_OK;
@@ -169,12 +169,6 @@ static struct track *track_of(const kvsp_track *shown) {
 
 struct track *kvsp_track_at(const struct track_list *list, size_t index) {
   return track_of(list->items[index]);
-}
-
-struct track *kvsp_track_find(const struct track_list *list, uint64_t number) {
-  for (size_t i = 0; i < list->count; i++)
-    if (list->items[i]->number == number) return track_of(list->items[i]);
-  return NULL;
 }
 
 static bool views_equal(kvsp_view a, kvsp_view b) {

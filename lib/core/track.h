@@ -22,12 +22,14 @@ struct encoding {
 #define ENCODING_FRAMES 1u /* of ContentEncodingScope */
 #define ENCODING_PRIVATE 2u
 
+#define TRACK_SCALE_ONE (UINT64_C(1) << 32)
+
 struct track {
   kvsp_track shown; /* first, so that the one is found from the other */
   struct encoding encoding;
   uint64_t encoding_scope;  /* of all that shown.encodings tells of */
   kvsp_view stripped;       /* what is left out of each frame */
-  uint64_t timestamp_scale; /* TrackTimestampScale in 1/2^32 */
+  uint64_t timestamp_scale; /* TrackTimestampScale in 1/2^32, usually one */
   /* Of the blocks seen in this fragment, for the mean distance of frames. */
   int64_t first_ns, last_ns;
   uint64_t block_count;
@@ -57,7 +59,13 @@ void kvsp_track_end_master(struct track *track, uint64_t id);
  * number; errors of memory. */
 int kvsp_track_add(struct track_list *list, struct track *track);
 /* NULL when no track has that number. */
-struct track *kvsp_track_find(const struct track_list *list, uint64_t number);
+static inline struct track *track_find(const struct track_list *list,
+                                       uint64_t number) {
+  for (size_t i = 0; i < list->count; i++)
+    if (list->items[i]->number == number)
+      return (struct track *)(uintptr_t)list->items[i];
+  return NULL;
+}
 struct track *kvsp_track_at(const struct track_list *list, size_t index);
 /* Same numbers, types, codecs, codec private data, picture sizes, sample rates
  * and channels. */

@@ -6,8 +6,10 @@
 #define CARRY_MIN 1024u
 /* Up to here an element's size is believed when storage is made for it. */
 #define CARRY_TRUST (64u * 1024)
-/* An empty carry above this is given back by window_trim. */
+/* An empty carry above this is given back by window_trim, unless as much as
+ * this part of it was used since the last time. */
 #define CARRY_KEEP 4096u
+#define CARRY_KEEP_PART 4u
 /* Storage that window_reserve makes. */
 #define RESERVE_MIN 4096u
 #define RESERVE_MAX (1024u * 1024)
@@ -45,7 +47,7 @@ static bool in_carry(const struct window *w, uint64_t offset) {
 
 /* The view at the current offset: what the carry has of it, else the lent
  * piece. */
-static void look(struct window *w) {
+void kvsp_window_look(struct window *w) {
   if (in_carry(w, w->offset)) {
     size_t pos = (size_t)(w->offset - w->carry_base);
     w->at = kvsp_storage_bytes(w->carry) + w->carry_begin + pos;
@@ -66,8 +68,11 @@ static uint64_t keep_from(const struct window *w) {
 }
 
 void kvsp_window_trim(struct window *w) {
+  size_t most = w->carry_most;
+  w->carry_most = 0;
   if (!w->carry || w->reserved || in_carry(w, keep_from(w))) return;
   if (kvsp_storage_capacity(w->carry) <= CARRY_KEEP) return;
+  if (most >= kvsp_storage_capacity(w->carry) / CARRY_KEEP_PART) return;
   kvsp_storage_release(w->memory, w->carry);
   w->carry = NULL;
   w->carry_begin = w->carry_end = 0;
@@ -91,7 +96,7 @@ int kvsp_window_lend(struct window *w, const void *data, size_t len,
   w->lent_len = len;
   w->final = final;
   w->fed += len;
-  look(w);
+  kvsp_window_look(w);
   return KVSP_OK;
 }
 
@@ -163,11 +168,17 @@ static int make_room(struct window *w, size_t n) {
     compact(w);
     return KVSP_OK;
   }
-  if (w->carry_end < have && capacity < have + have / 2) return KVSP_OK;
+  /* Little is moved at once, much not before it must be. */
+  if (w->carry_end < have && capacity < have + have / 2 && len > have / 8)
+    return KVSP_OK;
   if (capacity < have + have / 2) capacity = have + have / 2;
   if (w->carry_begin > 0) return move_carry(w, capacity);
   w->copied += len;
   return kvsp_storage_resize(w->memory, &w->carry, capacity);
+}
+
+static void note_most(struct window *w) {
+  if (carry_len(w) > w->carry_most) w->carry_most = carry_len(w);
 }
 
 /* Appends lent bytes until the carry has n, or its room or they are used. */
@@ -181,6 +192,7 @@ static void append_lent(struct window *w, size_t n) {
   memcpy(kvsp_storage_bytes(w->carry) + w->carry_end, w->lent + pos, count);
   w->carry_end += count;
   w->copied += count;
+  note_most(w);
 }
 
 /* Brings up to n bytes from carry_base on into the carry. */
@@ -205,20 +217,11 @@ int kvsp_window_need(struct window *w, size_t n) {
   drop_front(w);
   behind = (size_t)(w->offset - w->carry_base);
   rc = gather(w, behind + n);
-  look(w);
+  kvsp_window_look(w);
   if (rc != KVSP_OK) return rc;
   if (w->left < n) return KVSP_NEED_INPUT;
   w->needed = 0;
   return KVSP_OK;
-}
-
-void kvsp_window_take(struct window *w, size_t n) {
-  if (w->observer) w->observer(w->observer_user, w->offset, w->at, n);
-  w->offset += n;
-  w->at += n;
-  w->left -= n;
-  w->needed = 0;
-  if (w->left == 0) look(w);
 }
 
 uint64_t kvsp_window_skip(struct window *w, uint64_t n) {
@@ -226,7 +229,7 @@ uint64_t kvsp_window_skip(struct window *w, uint64_t n) {
   while (skipped < n && w->left > 0) {
     size_t step = w->left;
     if (step > n - skipped) step = (size_t)(n - skipped);
-    kvsp_window_take(w, step);
+    window_take(w, step);
     skipped += step;
   }
   return skipped;
@@ -245,23 +248,36 @@ void kvsp_window_release(struct window *w) {
 void kvsp_window_seek(struct window *w, uint64_t offset) {
   w->offset = offset;
   w->needed = 0;
-  look(w);
+  kvsp_window_look(w);
 }
 
-size_t kvsp_window_peek(struct window *w, uint64_t offset, uint8_t *out,
-                        size_t n) {
-  size_t count = 0;
-  while (count < n && in_carry(w, offset + count)) {
-    size_t pos = (size_t)(offset + count - w->carry_base);
-    out[count++] = kvsp_storage_bytes(w->carry)[w->carry_begin + pos];
+/* Those of them that lie in the carry, or else in the lent piece. */
+static kvsp_view piece_at(const struct window *w, uint64_t offset, size_t n) {
+  kvsp_view v = {NULL, 0};
+  if (in_carry(w, offset)) {
+    v.data = kvsp_storage_bytes(w->carry) + w->carry_begin +
+             (size_t)(offset - w->carry_base);
+    v.len = (size_t)(carry_limit(w) - offset);
+  } else if (offset >= w->lent_base && offset - w->lent_base < w->lent_len) {
+    v.data = w->lent + (size_t)(offset - w->lent_base);
+    v.len = w->lent_len - (size_t)(offset - w->lent_base);
   }
-  while (count < n && offset + count >= w->lent_base &&
-         offset + count < w->lent_base + w->lent_len) {
-    out[count] = w->lent[offset + count - w->lent_base];
-    count++;
-  }
-  w->looked += count;
-  return count;
+  if (v.len > n) v.len = n;
+  return v;
+}
+
+kvsp_view kvsp_window_peek(struct window *w, uint64_t offset, uint8_t *scratch,
+                           size_t n) {
+  kvsp_view first = piece_at(w, offset, n);
+  kvsp_view second = {NULL, 0};
+  if (first.len < n) second = piece_at(w, offset + first.len, n - first.len);
+  w->looked += first.len + second.len;
+  if (second.len == 0) return first;
+  memcpy(scratch, first.data, first.len);
+  memcpy(scratch + first.len, second.data, second.len);
+  first.data = scratch;
+  first.len += second.len;
+  return first;
 }
 
 /* ---- receiving into the carry --------------------------------------------------- */
@@ -300,7 +316,7 @@ int kvsp_window_reserve(struct window *w, size_t want, void **data,
   if (rc == KVSP_OK && kvsp_storage_capacity(w->carry) == w->carry_end)
     rc = make_room(w, carry_len(w) + want);
   w->lent_len = 0;
-  look(w);
+  kvsp_window_look(w);
   if (rc != KVSP_OK) return rc;
   w->reserved = room_to_offer(w, want);
   *data = kvsp_storage_bytes(w->carry) + w->carry_end;
@@ -314,8 +330,9 @@ int kvsp_window_commit(struct window *w, size_t len, bool final) {
   w->reserved = 0;
   w->carry_end += len;
   w->fed += len;
+  note_most(w);
   w->final = final;
-  look(w);
+  kvsp_window_look(w);
   return KVSP_OK;
 }
 

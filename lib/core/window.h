@@ -28,6 +28,7 @@ struct window {
   size_t carry_begin; /* its bytes [carry_begin, carry_end) are kept ... */
   size_t carry_end;
   uint64_t carry_base; /* ... and the first of them has this offset */
+  size_t carry_most;   /* that it held since the last kvsp_window_trim */
 
   uint64_t hold;   /* bytes from here on are kept, or WINDOW_NO_HOLD */
   size_t needed;   /* what window_need last asked for in vain, else 0 */
@@ -45,8 +46,8 @@ struct window {
 void kvsp_window_init(struct window *w, struct memory *memory);
 /* Gives back all storage; the window is as after window_init. */
 void kvsp_window_clear(struct window *w);
-/* Gives back the carry's storage when nothing in it is wanted and it is
- * large. */
+/* Called now and then, gives back the carry's storage when nothing in it is
+ * wanted and it has become too large for what it is used for. */
 void kvsp_window_trim(struct window *w);
 
 /* KVSP_OK; KVSP_ERR_STATE when lent bytes are left, room is reserved, or the
@@ -67,8 +68,18 @@ static inline kvsp_view window_view(const struct window *w) {
  * the carry now); KVSP_END when that many will never come; KVSP_ERR_NOMEM,
  * KVSP_ERR_LIMIT_MEMORY (nothing is lost, call again). */
 int kvsp_window_need(struct window *w, size_t n);
+/* Shows the view at the current offset: a part of the others. */
+void kvsp_window_look(struct window *w);
+
 /* Goes on by n bytes, at most window_view's. */
-void kvsp_window_take(struct window *w, size_t n);
+static inline void window_take(struct window *w, size_t n) {
+  if (w->observer) w->observer(w->observer_user, w->offset, w->at, n);
+  w->offset += n;
+  w->at += n;
+  w->left -= n;
+  w->needed = 0;
+  if (w->left == 0) kvsp_window_look(w);
+}
 /* Goes on by up to n bytes of all that is at hand; returns how many. */
 uint64_t kvsp_window_skip(struct window *w, uint64_t n);
 
@@ -78,10 +89,10 @@ void kvsp_window_hold(struct window *w);
 void kvsp_window_release(struct window *w);
 /* Goes back, not before the hold, or on to an offset that is at hand. */
 void kvsp_window_seek(struct window *w, uint64_t offset);
-/* Copies up to n bytes that are at hand from any offset, not before the hold
- * or the next byte; returns how many there were. */
-size_t kvsp_window_peek(struct window *w, uint64_t offset, uint8_t *out,
-                        size_t n);
+/* Up to n bytes that are at hand from any offset, not before the hold or the
+ * next byte: where they are, or copied to scratch if they are not in a row. */
+kvsp_view kvsp_window_peek(struct window *w, uint64_t offset, uint8_t *scratch,
+                           size_t n);
 /* The offset behind the last byte at hand. */
 uint64_t kvsp_window_end(const struct window *w);
 

@@ -1,0 +1,328 @@
+/*
+ * test_plain.c - the reader's fast path (lib/core/reader_plain.c) gives what
+ * its steps give: every stream is read with it and without it, however it is
+ * cut and damaged.
+ */
+#define _DEFAULT_SOURCE /* scandir, alphasort */
+
+#include <check.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reader.h"
+#include "support/build.h"
+#include "support/damage.h"
+#include "support/recorder.h"
+#include "support/stream.h"
+
+static size_t comparisons;
+
+static int read_with(const kvsp_reader_config *config, bool steps_only,
+                     enum feed_way way, const struct bytes *b, size_t chunk,
+                     struct recorder *out) {
+  kvsp_reader *r = NULL;
+  int rc = kvsp_reader_new(&r, config);
+  ck_assert_int_eq(rc, KVSP_OK);
+  r->plain_is_off = steps_only;
+  rc = feed(r, way, b->data, b->len, chunk, out);
+  kvsp_reader_free(r);
+  return rc;
+}
+
+static void compare(const kvsp_reader_config *config, enum feed_way way,
+                    const struct bytes *b, size_t chunk, const char *what) {
+  struct recorder steps = {0}, plain = {0};
+  int expected = read_with(config, true, way, b, chunk, &steps);
+  int got = read_with(config, false, way, b, chunk, &plain);
+  ck_assert_int_eq(got, expected);
+  ck_assert_msg(texts_equal(recorder_text(&steps), recorder_text(&plain), what),
+                "%s: way %d, chunks of %zu, flags %u", what, (int)way, chunk,
+                config->flags);
+  recorder_clear(&steps);
+  recorder_clear(&plain);
+  comparisons++;
+}
+
+static const size_t chunks[] = {0, 1, 7, 17, 100, 333, 1500, 4096, 65536};
+#define CHUNKS (sizeof chunks / sizeof *chunks)
+
+static const uint64_t only_two[] = {2};
+static const kvsp_limits tight = {
+    .struct_size = sizeof tight, .max_frame = 250, .max_memory = 40000};
+#define CONFIG .struct_size = sizeof(kvsp_reader_config)
+static const kvsp_reader_config configs[] = {
+    {CONFIG},
+    {CONFIG, .flags = KVSP_READ_STRICT},
+    {CONFIG, .flags = KVSP_READ_NO_DATA},
+    {CONFIG, .flags = KVSP_READ_KEY_FRAMES},
+    {CONFIG, .flags = KVSP_READ_CHECK_CRC | KVSP_READ_DECOMPRESS},
+    {CONFIG, .flags = KVSP_READ_NO_DATA | KVSP_READ_STRICT},
+    {CONFIG, .track_types = 1u << KVSP_TRACK_AUDIO},
+    {CONFIG, .tracks = only_two, .track_count = 1},
+    {CONFIG, .limits = &tight},
+};
+#define CONFIGS (sizeof configs / sizeof *configs)
+
+static void compare_all(const struct bytes *b, const char *what) {
+  for (size_t c = 0; c < CONFIGS; c++)
+    for (size_t i = 0; i < CHUNKS; i++)
+      compare(&configs[c], (enum feed_way)((c + i) % FEED_WAYS), b, chunks[i],
+              what);
+}
+
+/* ---- streams ------------------------------------------------------------ */
+
+/* Small frames of two tracks, with sizes told in as few bytes as can be and in
+ * eight, Voids, laces and groups among them. */
+static void build_mixture(struct bytes *b) {
+  static const size_t lace[] = {20, 30, 40};
+  mux_document(b);
+  mux_info(b, 0);
+  build_tracks(b);
+  for (unsigned c = 0; c < 3; c++) {
+    mux_cluster(b, c * 1000);
+    for (unsigned i = 0; i < 60; i++) {
+      uint8_t flags = (uint8_t)(i % 7 == 0 ? 0x80 : i % 11 == 0 ? 0x09 : 0);
+      struct bytes block = {0}, payload = {0};
+      build_append_payload(&payload, 1 + i * i % 300, i);
+      build_block(&block, 1 + i % 2, (int16_t)(i * 13 - 40), flags,
+                  payload.data, payload.len);
+      if (i % 5 == 4) {
+        stream_header(b, KVSP_ID_SIMPLE_BLOCK, block.len, 8);
+        bytes_append(b, block.data, block.len);
+      } else {
+        mux_binary(b, KVSP_ID_SIMPLE_BLOCK, block.data, block.len);
+      }
+      if (i % 17 == 5) mux_binary(b, KVSP_ID_VOID, "1234567", 7);
+      if (i % 23 == 5)
+        build_laced(b, 1, (int16_t)i, KVSP_LACING_EBML, lace, 3, i);
+      bytes_free(&block);
+      bytes_free(&payload);
+    }
+  }
+}
+
+/* Blocks that are plain but for one thing each. */
+static void build_nearly_plain(struct bytes *b) {
+  static const uint8_t flags[] = {0x80, 0x10, 0x20, 0x40, 0x02, 0x04, 0x06};
+  mux_document(b);
+  mux_info(b, 0);
+  build_tracks(b);
+  mux_cluster(b, 5);
+  for (unsigned i = 0; i < 4 * sizeof flags; i++) {
+    build_frame(b, 1, (int16_t)i, 0x80, 50, i);
+    build_frame(b, 2, (int16_t)i, flags[i % sizeof flags], 50, i);
+    if (i % 4 == 1) build_frame(b, 3, (int16_t)i, 0x80, 50, i); /* no such */
+    if (i % 4 == 2) build_frame(b, 200, (int16_t)i, 0x80, 50, i);
+    if (i % 4 == 3) build_frame(b, 2, INT16_MIN, 0x80, 0, i); /* empty */
+  }
+  stream_header(b, KVSP_ID_SIMPLE_BLOCK, KVSP_SIZE_UNKNOWN, 1);
+  build_frame(b, 1, 90, 0x80, 50, 0);
+  stream_header(b, KVSP_ID_SIMPLE_BLOCK, 3, 1);
+  bytes_append(b, "\x81\0\0", 3);
+  build_frame(b, 1, 91, 0x80, 50, 0);
+}
+
+/* Tracks of which no block is plain, and Clusters of known size, the second of
+ * which ends inside its last block; one that has no Timestamp, one that has a
+ * Void before its first block. */
+static void build_special(struct bytes *b) {
+  struct bytes tracks = {0}, cluster = {0};
+  size_t entry;
+  mux_document(b);
+  mux_info(b, 0);
+  for (unsigned number = 1; number <= 3; number++) {
+    entry = mux_begin(&tracks, KVSP_ID_TRACK_ENTRY);
+    mux_uint(&tracks, KVSP_ID_TRACK_NUMBER, number);
+    if (number == 1) mux_float(&tracks, KVSP_ID_TRACK_TIMESTAMP_SCALE, 2.5);
+    if (number == 2) {
+      size_t all = mux_begin(&tracks, KVSP_ID_CONTENT_ENCODINGS);
+      size_t one = mux_begin(&tracks, KVSP_ID_CONTENT_ENCODING);
+      size_t way = mux_begin(&tracks, KVSP_ID_CONTENT_COMPRESSION);
+      mux_uint(&tracks, KVSP_ID_CONTENT_COMP_ALGO, 3);
+      mux_binary(&tracks, KVSP_ID_CONTENT_COMP_SETTINGS, "head", 4);
+      mux_end(&tracks, way);
+      mux_end(&tracks, one);
+      mux_end(&tracks, all);
+    }
+    mux_end(&tracks, entry);
+  }
+  stream_master(b, KVSP_ID_TRACKS, &tracks);
+  for (unsigned c = 0; c < 4; c++) {
+    cluster.len = 0;
+    if (c != 2) mux_uint(&cluster, KVSP_ID_TIMESTAMP, 1000 * c);
+    if (c == 3) mux_binary(&cluster, KVSP_ID_VOID, "1234", 4);
+    for (unsigned i = 0; i < 12; i++)
+      build_frame(&cluster, 1 + i % 3, (int16_t)(i * 7), 0x80, 40 + i, i);
+    if (c == 1) cluster.len -= 20;
+    stream_master(b, KVSP_ID_CLUSTER, &cluster);
+  }
+  bytes_free(&tracks);
+  bytes_free(&cluster);
+}
+
+/* Times at the edge of what 64 bits can tell. */
+static void build_far(struct bytes *b) {
+  static const uint64_t scales[] = {1, 1000000, UINT32_MAX, UINT64_C(1) << 40,
+                                    INT64_MAX};
+  for (unsigned i = 0; i < 15; i++) {
+    mux_document(b);
+    mux_info(b, scales[i % 5]);
+    build_tracks(b);
+    mux_head_tags(b, "9", "1.5", i % 2 ? "9223372035.5" : "-9223372035.5");
+    mux_cluster(b, i < 5 ? 1 : INT64_MAX / scales[i % 5] - i);
+    for (int t = -3; t < 4; t++)
+      build_frame(b, 1, (int16_t)(t * 10000), 0x80, 20, i);
+  }
+}
+
+typedef void (*builder)(struct bytes *b);
+
+static void build_some_fragments(struct bytes *b) {
+  build_fragments(b, 1, 4);
+}
+
+static const struct {
+  const char *name;
+  builder build;
+} streams[] = {{"fragments", build_some_fragments},
+               {"everything", build_everything},
+               {"sample", stream_sample},
+               {"mixture", build_mixture},
+               {"nearly plain", build_nearly_plain},
+               {"special", build_special},
+               {"far", build_far}};
+#define STREAMS (int)(sizeof streams / sizeof *streams)
+
+START_TEST(sound_streams) {
+  struct bytes b = {0};
+  streams[_i].build(&b);
+  compare_all(&b, streams[_i].name);
+  bytes_free(&b);
+}
+END_TEST
+
+static void break_somehow(struct damage *d, const struct bytes *b) {
+  size_t p = damage_random(&d->random, b->len);
+  size_t n = 1 + damage_random(&d->random, 400);
+  switch (damage_random(&d->random, 7)) {
+    case 0: damage_cut(d, b, p, p + (b->len - p) / 2); break;
+    case 1: damage_cut_end(d, b, p); break;
+    case 2: damage_join(d, b, p); break;
+    case 3: damage_insert(d, b, p, n); break;
+    case 4: damage_overwrite(d, b, p, n < b->len - p ? n : b->len - p); break;
+    case 5: damage_drop(d, b, p, n < b->len - p ? p + n : b->len); break;
+    default: damage_flip(d, b, p, (unsigned)n % 8); break;
+  }
+}
+
+START_TEST(damaged_streams) {
+  struct bytes b = {0};
+  struct damage d = {.random = 20 + (uint64_t)_i};
+  streams[_i].build(&b);
+  for (size_t i = 0; i < 1500; i++) {
+    break_somehow(&d, &b);
+    compare(&configs[i % CONFIGS], (enum feed_way)(i / 7 % FEED_WAYS), &d.data,
+            chunks[i / 3 % CHUNKS], d.what);
+  }
+  damage_free(&d);
+  bytes_free(&b);
+}
+END_TEST
+
+/* The comparisons above would say nothing if the fast path was never taken. */
+START_TEST(nearly_all_frames_are_plain) {
+  struct bytes b = {0};
+  const kvsp_item *item;
+  kvsp_reader *r = NULL;
+  size_t frames = 0, plain = 0, at = 0;
+  build_mixture(&b);
+  ck_assert_int_eq(kvsp_reader_new(&r, NULL), KVSP_OK);
+  while (at < b.len) {
+    size_t n = b.len - at < 1000 ? b.len - at : 1000;
+    ck_assert_int_eq(kvsp_reader_input(r, b.data + at, n, 0), KVSP_OK);
+    while (kvsp_reader_next(r, &item) == KVSP_OK) {
+      if (item->type != KVSP_ITEM_FRAME) continue;
+      frames++;
+      plain += r->plain;
+    }
+    at += n;
+  }
+  ck_assert_uint_eq(frames, 3 * (60 + 3 * 3));
+  ck_assert_uint_ge(plain, 3 * 50);
+  kvsp_reader_free(r);
+  bytes_free(&b);
+}
+END_TEST
+
+/* ---- real streams ------------------------------------------------------- */
+
+static int is_visible(const struct dirent *entry) {
+  return entry->d_name[0] != '.';
+}
+
+/* At most so much of a file. */
+#define FILE_PART 400000
+
+static void compare_file(const char *path, const char *name) {
+  static uint8_t part[FILE_PART];
+  struct bytes b = {0};
+  FILE *file = fopen(path, "rb");
+  ck_assert_msg(file != NULL, "%s cannot be opened", path);
+  bytes_append(&b, part, fread(part, 1, sizeof part, file));
+  fclose(file);
+  for (size_t c = 0; c < CONFIGS; c++)
+    compare(&configs[c], (enum feed_way)(c % FEED_WAYS), &b,
+            chunks[(c + b.len) % CHUNKS == 1 ? 2 : (c + b.len) % CHUNKS], name);
+  bytes_free(&b);
+}
+
+START_TEST(real_streams) {
+  static const char *const folders[] = {
+      "kvs-getmedia", "kvs-picgen", "kvs-producer-input",
+      "mkv-valid",    "webm-valid", "muxgen",
+      "invalid",      "fuzz"};
+  const char *corpus = getenv("KVSPARSE_CORPUS");
+  if (!corpus || !*corpus) return;
+  for (size_t f = 0; f < sizeof folders / sizeof *folders; f++) {
+    char path[1024];
+    struct dirent **entries = NULL;
+    int count;
+    snprintf(path, sizeof path, "%s/%s", corpus, folders[f]);
+    count = scandir(path, &entries, is_visible, alphasort);
+    ck_assert_msg(count > 0, "%s has no files", path);
+    for (int i = 0; i < count; i++) {
+      snprintf(path, sizeof path, "%s/%s/%s", corpus, folders[f],
+               entries[i]->d_name);
+      compare_file(path, entries[i]->d_name);
+      free(entries[i]);
+    }
+    free(entries);
+  }
+}
+END_TEST
+
+static Suite *plain_suite(void) {
+  Suite *s = suite_create("plain");
+  TCase *t = tcase_create("steps");
+  tcase_set_timeout(t, 300);
+  tcase_add_loop_test(t, sound_streams, 0, STREAMS);
+  tcase_add_loop_test(t, damaged_streams, 0, STREAMS);
+  tcase_add_test(t, nearly_all_frames_are_plain);
+  tcase_add_test(t, real_streams);
+  suite_add_tcase(s, t);
+  return s;
+}
+
+int main(void) {
+  SRunner *runner = srunner_create(plain_suite());
+  int failed;
+  srunner_run_all(runner, CK_ENV);
+  failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  if (!getenv("KVSPARSE_CORPUS"))
+    puts("KVSPARSE_CORPUS is not set: no real streams were compared");
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -118,3 +118,22 @@ AC_MSG_RESULT([$have_cxx17])
 AC_SUBST([CXX17_FLAG])
 AC_LANG_POP([C++])
 ])
+
+# KVSP_WEBM
+# ---------
+# have_webm, the conditional HAVE_WEBM: libwebm's parser, which pkg-config
+# does not know.
+AC_DEFUN([KVSP_WEBM],
+[have_webm=no
+AS_IF([test "x$have_cxx17" = xyes],
+  [AC_LANG_PUSH([C++])
+   AC_MSG_CHECKING([for libwebm])
+   kvsp_saved_LIBS=$LIBS
+   LIBS="$LIBS -lwebm"
+   AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <webm/webm_parser.h>]],
+       [[webm::WebmParser parser;]])], [have_webm=yes])
+   LIBS=$kvsp_saved_LIBS
+   AC_MSG_RESULT([$have_webm])
+   AC_LANG_POP([C++])])
+AM_CONDITIONAL([HAVE_WEBM], [test "$have_webm" = yes])
+])

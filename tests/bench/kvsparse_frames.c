@@ -123,6 +123,7 @@ static void print_stats(const struct run *run) {
   kvsp_reader_stats stats;
   if (kvsp_reader_get_stats(run->reader, &stats, sizeof stats) != KVSP_OK)
     bench_fail("no statistics");
+  printf("delivered %" PRIu64 "\n", run->sum.frames);
   printf("fed %" PRIu64 "\ncopied %" PRIu64 "\nexamined %" PRIu64
          "\npeak %" PRIu64 "\nallocations %" PRIu64 "\nlargest %" PRIu64
          "\ncut %" PRIu64 "\n",

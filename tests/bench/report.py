@@ -87,6 +87,14 @@ def _verdict(value, goal, form):
     return "%s (at most %s) %s" % (form % value, form % goal, met)
 
 
+def _no_data_cell(result):
+    """What our reader does beyond reading, against all that seeking takes."""
+    ours = result["figures"]["no_data"].ns
+    seek = result["figures"]["seek"]
+    theirs = seek.wall.median * result["base"].median * 1e9 / seek.delivered
+    return _verdict(ours, theirs, "%.0f")
+
+
 def _reach_cells(result):
     kind, costs = result["kind"], result["costs"]
     ours = result["figures"]["ours"]
@@ -105,6 +113,7 @@ def _reach_cells(result):
         _verdict(reserved["peak"] / 1024,
                  2 * reserved["largest"] / 1024 + 128, "%.0f"),
         _verdict(costs["late"], 0, "%d"),
+        _no_data_cell(result),
     ]
 
 
@@ -116,7 +125,8 @@ def _reach_section(inputs):
              "  of these, frames in which a piece ends",
              "bytes copied per byte fed, reserve and commit",
              "peak heap, KiB", "peak heap, KiB, reserve and commit",
-             "bytes beyond a frame's last before it comes"]
+             "bytes beyond a frame's last before it comes",
+             "without data: ns/frame beyond read(), seeking's ns"]
     columns = [(r["kind"], _reach_cells(r)) for r in inputs
                if r["kind"] in GOALS["wall"]]
     if not columns:

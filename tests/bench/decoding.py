@@ -51,7 +51,7 @@ def _rates(commands, short, long, more, rounds):
 
 def _speed(options, note):
     """Rows (size, format, threads, rates, microseconds of CPU, ratio)."""
-    seconds = (1, 5) if options.quick else (2, 22)
+    seconds = (1, 5) if options.quick else (2, 12)
     rows = []
     for size in SIZES:
         short, long = [_stream(size, s) for s in seconds]
@@ -64,7 +64,7 @@ def _speed(options, note):
                     commands.append(
                         lambda path: _ffmpeg(theirs, threads, path))
                 rows.append((size, ours, threads) + _rates(
-                    commands, short, long, more, options.rounds))
+                    commands, short, long, more, min(options.rounds, 7)))
     return rows
 
 

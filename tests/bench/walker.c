@@ -40,14 +40,14 @@ struct element {
 static int have(struct walker *w, size_t len) {
   size_t n = 1;
   if (w->end - w->begin >= len) return 1;
-  memmove(w->data, w->data + w->begin, w->end - w->begin);
-  w->end -= w->begin;
-  w->begin = 0;
   if (w->capacity < len + w->piece) {
     w->capacity = len * 2 + w->piece;
     w->data = realloc(w->data, w->capacity);
     if (w->data == NULL) bench_fail("out of memory");
   }
+  memmove(w->data, w->data + w->begin, w->end - w->begin);
+  w->end -= w->begin;
+  w->begin = 0;
   while (n > 0 && w->end < len) {
     n = bench_read(w->fd, w->data + w->end, w->piece);
     w->end += n;

@@ -1,6 +1,6 @@
 """The tables, as Markdown that can be read on a terminal."""
 
-# What issue and README promise; "at most".
+# What we want to reach; "at most".
 GOALS = {
     "wall": {"A": 1.10, "B": 1.30, "C": 1.60},
     "instructions": {"A": 1200, "B": 400, "C": 300},
@@ -216,7 +216,7 @@ def render(results):
     lines += _table(["machine", ""], [[what, which] for what, which in
                                       results["machine"]])
     if results["missing"]:
-        lines += ["", "Missing here: " + " ".join(results["missing"])]
+        lines += ["", "Not built here, for want of: " + ", ".join(results["missing"])]
     lines += _reach_section(results["inputs"])
     for result in results["inputs"]:
         lines += _input_section(result, results["contenders"])

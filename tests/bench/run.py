@@ -153,7 +153,7 @@ def measure_slopes(figures, built, kind):
 
 def measure_input(kind, options):
     path = make_input(kind, FRAMES[kind] * options.mb // 250)
-    built = [c for c in CONTENDERS if c.built()]
+    built = [c for c in options.contenders if c.built()]
     figures = {c.key: Figures() for c in built}
     note("input %s, %d MB" % (kind, os.path.getsize(path) // 1000000))
     check_frames(figures, built, path)
@@ -220,6 +220,8 @@ def parse_options():
     parser.add_argument("--rounds", type=int, default=11,
                         help="paired runs (11)")
     parser.add_argument("--inputs", default="ABCK", help="which of A, B, C, K")
+    parser.add_argument("--ours", action="store_true",
+                        help="no peers, only our reader and the walkers")
     parser.add_argument("--quick", action="store_true",
                         help="25 MB, 3 rounds, nothing under valgrind, short "
                         "streams to decode")
@@ -231,18 +233,20 @@ def parse_options():
         options.mb, options.rounds = min(options.mb, 25), 3
     if options.mb < 1 or options.rounds < 1:
         parser.error("at least 1")
+    options.contenders = [c for c in CONTENDERS
+                          if not (options.ours and c.package)]
     options.valgrind = not options.quick and bool(shutil.which("valgrind"))
     return options
 
 
 def main():
     options = parse_options()
-    missing = {c.package for c in CONTENDERS if not c.built()}
+    missing = {c.package for c in options.contenders if not c.built()}
     if not shutil.which("valgrind"):
         missing.add("valgrind")
     results = {
         "machine": machine.describe(options),
-        "contenders": CONTENDERS,
+        "contenders": options.contenders,
         "missing": sorted(missing),
         "inputs": [measure_input(kind, options) for kind in options.inputs],
         "many": measure_many(100 if options.quick else 1000),

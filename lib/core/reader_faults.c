@@ -37,8 +37,9 @@ void kvsp_reader_set_gap(kvsp_reader *r, int status, uint64_t from, uint64_t id,
 #define UNKNOWN_MAX (64u * 1024)
 
 static bool is_kept(const kvsp_reader *r, const kvsp_event *e) {
+  const kvsp_limits *limits = &r->tokenizer.limits;
   if (!e->info && e->size > UNKNOWN_MAX) return false;
-  return e->size <= r->tokenizer.limits.max_value;
+  return e->size <= limits->max_value && e->size <= limits->max_frame;
 }
 
 /* An element that is not needed.  It is kept, as all elements are, until what

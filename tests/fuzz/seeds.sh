@@ -1,0 +1,51 @@
+#!/bin/sh
+# Makes the seeds of the fuzz targets: small streams of `kvsparse generate`,
+# cut, joined and damaged, each followed by the 16 bytes of choices that
+# fuzz_input.h tells of.
+#   seeds.sh FOLDER
+# The environment: KVSPARSE, the program.  Without its `generate` there are
+# only the streams that need no encoder: none.
+set -eu
+folder=$1
+mkdir -p "$folder"
+work=$(mktemp -d "${TMPDIR:-/tmp}/kvsparse-seeds.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+generate() { # NAME OPTION...
+  name=$1
+  shift
+  "$KVSPARSE" generate -q --size 64x48 --rate 10 "$@" >"$work/$name" ||
+    rm -f "$work/$name"
+}
+
+# seed NAME CHOICES: what comes in, and the choices in octal escapes
+seed() {
+  { cat; printf '%b' "$2"; } >"$folder/$1"
+}
+zeros='\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
+strict='\01\05\0\01\0\0\0\0\0\0\0\0\0\0\0\0'
+no_data='\04\0311\060\0\0\0\0\0\0\0\0\0\0\0\0\0'
+limits='\030\021\0\0\0\06\02\03\010\011\020\0\0\0\0\0'
+resyncs='\02\0203\0344\0\0\0\0\0\0\0\0\0\0\0\0\0'
+
+generate h264 --seconds 0.2 --fragment 0.1
+generate audio --seconds 0.2 --fragment 0.2 --audio=alaw --tag MimeType=x
+generate none --seconds 0.1 --no-tail --tag a=
+if [ ! -s "$work/h264" ]; then
+  echo "seeds: $KVSPARSE generate does not work here" >&2
+  exit 0
+fi
+
+for name in h264 audio none; do
+  [ -s "$work/$name" ] || continue
+  size=$(($(wc -c <"$work/$name")))
+  seed "$name" "$zeros" <"$work/$name"
+  seed "$name-strict" "$strict" <"$work/$name"
+  head -c $((size * 2 / 3)) "$work/$name" | seed "$name-cut" "$limits"
+  tail -c $((size / 2)) "$work/$name" | seed "$name-joined" "$resyncs"
+  { head -c $((size / 2)) "$work/$name"; cat "$work/none"; } |
+    seed "$name-torn" "$no_data"
+  { cat "$work/none"; echo "no stream at all"; tail -c 1200 "$work/$name"; } |
+    seed "$name-junk" "$resyncs"
+  head -c 700 "$work/$name" | seed "$name-head" "$zeros"
+done

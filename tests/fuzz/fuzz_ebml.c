@@ -11,7 +11,7 @@
 #include "fuzz/fuzz_input.h"
 
 /* Places of the input that are looked at, with up to so many bytes each. */
-#define PLACES_MAX 64
+#define PLACES_MAX 16
 #define LONGEST 9
 #define UNTOUCHED 0xA5
 #define CODEC_PRIVATE KVSP_ID_CODEC_PRIVATE

@@ -17,6 +17,7 @@
 #define DOCUMENTS_MAX 4
 #define BLOCKS_MAX 12
 #define JUNK_MAX 1000
+#define LARGEST_TAGS 300
 
 /* The bytes that say how the stream is made, one after the other; zeros when
  * they are used up. */
@@ -199,13 +200,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct judge judge = {.sound = &sound};
   struct damage damage = {0};
   unsigned piece;
-  bool may_lose;
+  bool may_lose, is_tight;
   fuzz_input_open(&in, data, size);
   make_stream(&sound, &in);
   may_lose = make_damage(&damage, &sound, &in);
   piece = fuzz_byte(&in);
-  if (damage.data.len > 0)
-    judge_damage(&judge, &damage, piece, fuzz_byte(&in) & 1);
+  /* Limits as tight as the Blocks are must have room for Tags as well. */
+  is_tight = fuzz_byte(&in) & 1 && sound.largest_block >= LARGEST_TAGS;
+  if (damage.data.len > 0) judge_damage(&judge, &damage, piece, is_tight);
   FUZZ_CHECK(may_lose || judge.lost == 0 || is_sound_again(&damage),
              "what is intact comes out");
   FUZZ_CHECK(judge.wrong == 0 || is_sound_again(&damage),

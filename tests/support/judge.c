@@ -13,9 +13,11 @@
  * at the element before the fault, and what it finds is read as elements: the
  * worst of 90,000 streams fed whole cost 1.6.  In pieces it may cost more, as
  * what cannot be judged yet is looked at again when more is there, but not
- * without end.  The few headers of a stream that is nearly empty do not count.
+ * without end: a few headers for each piece.  The few headers of a stream that
+ * is nearly empty do not count.
  */
 #define EXAMINED_PER_BYTE 6
+#define EXAMINED_PER_PIECE 64
 #define EXAMINED_ONCE 4096
 
 /* What a reader of tight limits may hold: a Block, the one that follows it,
@@ -411,6 +413,7 @@ static void other(struct judge *j, const struct damage *d, size_t piece,
 static void judge_work(struct judge *j, const struct damage *d, size_t piece,
                        const kvsp_limits *limits) {
   const kvsp_reader_stats *stats = &j->outcome->stats;
+  uint64_t pieces = piece > 0 ? stats->bytes_fed / piece + 1 : 1;
   double fed = (double)stats->bytes_fed;
   uint64_t memory = limits ? limits->max_memory : 4 * d->data.len + MEMORY_BASE;
   if (stats->bytes_fed != d->data.len)
@@ -424,8 +427,8 @@ static void judge_work(struct judge *j, const struct damage *d, size_t piece,
     }
     if (copied > j->most_copied) j->most_copied = copied;
   }
-  if (stats->bytes_examined >
-      EXAMINED_PER_BYTE * stats->bytes_fed + EXAMINED_ONCE)
+  if (stats->bytes_examined > EXAMINED_PER_BYTE * stats->bytes_fed +
+                                  EXAMINED_PER_PIECE * pieces + EXAMINED_ONCE)
     other(j, d, piece, "too many bytes are examined", stats->bytes_examined);
   if (stats->memory_peak > memory)
     other(j, d, piece, "too much memory is held", stats->memory_peak);

@@ -597,6 +597,10 @@ static int step_element(kvsp_tokenizer *t) {
   if (t->depth > t->close_to) return TOKENIZER_GO_ON;
   rc = check_element(t);
   if (rc != KVSP_OK) return rc;
+  if (t->doubtful > 0) {
+    rc = kvsp_tokenizer_need_block(t);
+    if (rc != KVSP_OK) return rc;
+  }
   if (tokenizer_has_doubts(t) && kvsp_tokenizer_look_back(t, false))
     return TOKENIZER_GO_ON;
   if (t->checks_crc) {

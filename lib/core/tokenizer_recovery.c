@@ -46,18 +46,38 @@ void kvsp_tokenizer_hold_element(kvsp_tokenizer *t) {
   kvsp_window_hold(&t->window);
 }
 
+/* What tells whether the element here is a block: its first bytes; of a group,
+ * all of it.  KVSP_OK; KVSP_END when it is cut; KVSP_NEED_INPUT; errors of
+ * memory. */
+static int need_block(kvsp_tokenizer *t) {
+  const struct element_header *h = &t->header;
+  uint64_t wanted = BLOCK_PEEK;
+  if (h->size < wanted || h->id == KVSP_ID_BLOCK_GROUP) wanted = h->size;
+  if (wanted > SIZE_MAX / 2) return KVSP_END;
+  return kvsp_window_need(&t->window,
+                          h->id_size + h->size_size + (size_t)wanted);
+}
+
+/* Where it matters whether the element here is convincing, what tells is waited
+ * for: what is done about others must not depend on how much of it is there. */
+int kvsp_tokenizer_need_block(kvsp_tokenizer *t) {
+  int rc;
+  if (t->doubtful == 0 || !is_block(t->header.id) ||
+      t->header.size > t->limits.max_frame)
+    return KVSP_OK;
+  rc = need_block(t);
+  return rc == KVSP_END ? KVSP_OK : rc;
+}
+
 /* Blocks stand in Clusters: where one is seen elsewhere, the master around is
  * not what it says.  KVSP_OK when there is none; KVSP_NEED_INPUT. */
 int kvsp_tokenizer_check_lost_block(kvsp_tokenizer *t, bool *lost) {
-  const struct element_header *h = &t->header;
-  size_t header_size = h->id_size + h->size_size;
-  size_t wanted = BLOCK_PEEK;
   int rc;
   *lost = false;
-  if (!t->recovers || !is_block(h->id) || h->size > t->limits.max_value)
+  if (!t->recovers || !is_block(t->header.id) ||
+      t->header.size > t->limits.max_value)
     return KVSP_OK;
-  if (h->size < wanted || h->id == KVSP_ID_BLOCK_GROUP) wanted = h->size;
-  rc = kvsp_window_need(&t->window, header_size + wanted);
+  rc = need_block(t);
   if (rc == KVSP_END) return KVSP_OK;
   if (rc != KVSP_OK) return rc;
   *lost = looks_like_block(t) == 1;

@@ -115,7 +115,7 @@ build_target() { # TARGET
     "more_libs=\${$1_libs:-}"
   # shellcheck disable=SC2086,SC2154
   compile_all "$1" "$more_cflags" "tests/fuzz/fuzz_$1.c" $more_sources
-  # shellcheck disable=SC2086
+  # shellcheck disable=SC2086,SC2154
   "$compiler" $compile_flags $sanitize -fsanitize=fuzzer $objects \
     $common_objects $more_libs $zlib_libs -o "$build/fuzz_$1" ||
     die "fuzz_$1 does not link"
@@ -154,6 +154,7 @@ run_libfuzzer() { # TARGET
   log=fuzz/$1.log
   mkdir -p "fuzz/corpus/$1" "$inputs/$1"
   status=0
+  # shellcheck disable=SC2086
   "$build/fuzz_$1" -dict="$dictionary" -max_total_time="$seconds" \
     -timeout=10 -rss_limit_mb=1024 -max_len=$longest -print_final_stats=1 \
     -artifact_prefix="fuzz/crashes/$1-" ${FUZZ_OPTIONS:-} \

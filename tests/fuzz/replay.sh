@@ -14,7 +14,7 @@ failed=0
 replay() {
   n=$((n + 1))
   if "$top_builddir/tests/fuzz/fuzz_$1" "$3" >"$work/out" 2>"$work/err"; then
-    echo "ok $n - fuzz_$1: $(cat "$work/out") of $2"
+    echo "ok $n - fuzz_$1: $2, $(cat "$work/out")"
     return
   fi
   failed=1
@@ -24,10 +24,10 @@ replay() {
 
 [ -n "$HAVE_FFMPEG" ] && sh "$top_srcdir/tests/fuzz/seeds.sh" "$work/seeds"
 for program in "$top_builddir"/tests/fuzz/fuzz_*; do
-  [ -f "$program" ] && [ -x "$program" ] || continue
+  { [ -f "$program" ] && [ -x "$program" ]; } || continue
   target=${program##*/fuzz_}
-  replay "$target" "those that are kept" "$top_srcdir/tests/fuzz/inputs/$target"
-  [ -d "$work/seeds" ] && replay "$target" "the seeds" "$work/seeds"
+  replay "$target" "what was found before" "$top_srcdir/tests/fuzz/inputs/$target"
+  [ -d "$work/seeds" ] && replay "$target" "seeds" "$work/seeds"
 done
 [ $n -gt 0 ] || { echo "1..0 # SKIP no fuzz targets were built"; exit 77; }
 echo "1..$n"

@@ -3,12 +3,12 @@
 # cut, joined and damaged, each followed by the 16 bytes of choices that
 # fuzz_input.h tells of.
 #   seeds.sh FOLDER
-# The environment: KVSPARSE, the program.  Without its `generate` there are
-# only the streams that need no encoder: none.
+# The environment: KVSPARSE, the program.  Where it cannot generate, there are
+# no seeds.
 set -eu
 folder=$1
 mkdir -p "$folder"
-work=$(mktemp -d "${TMPDIR:-/tmp}/kvsparse-seeds.XXXXXX")
+work=$(mktemp -d "$folder.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 generate() { # NAME OPTION...

@@ -31,6 +31,9 @@ static void init_state(kvsp_reader *r, const kvsp_limits *limits) {
   r->event = NULL;
   r->passed_over = UINT64_MAX;
   r->block.count = 0;
+  r->shown_next = 0;
+  r->shown_last = 0;
+  memset(r->shown, 0, sizeof r->shown);
   r->end_is_skipped = r->resyncing = r->at_end = r->busy = false;
   r->landed = r->torn = r->segment_seen = false;
   r->due = 0;

@@ -52,6 +52,10 @@ struct plain_times {
   bool has_producer;
 };
 
+/* Blocks that may stand among what the tokenizer keeps to look into, whose
+ * frames were shown already. */
+#define READER_SHOWN_MAX 32u
+
 struct kvsp_reader {
   struct memory memory;
   struct kvsp_tokenizer tokenizer;
@@ -73,7 +77,10 @@ struct kvsp_reader {
 
   const kvsp_event *event; /* being handled; NULL: take the next */
   struct block_in_hand block;
-  uint64_t frame_index; /* of the next frame in the fragment */
+  uint64_t frame_index;             /* of the next frame in the fragment */
+  uint64_t shown[READER_SHOWN_MAX]; /* offsets of the last blocks shown, ... */
+  unsigned shown_next;              /* ... of which this one is replaced next */
+  uint64_t shown_last;              /* the highest of all */
   uint64_t passed_over; /* the offset of an element that is not needed */
   bool end_is_skipped;  /* the next MASTER_END is that of a skipped element */
   bool resyncing;       /* gap.to is not known yet */

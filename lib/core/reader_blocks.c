@@ -91,6 +91,20 @@ static void pass_over_block(kvsp_reader *r) {
   r->frame_index += r->block.header.lace_count;
 }
 
+/* Whether the block of the event in hand comes again, because the elements
+ * before it were looked into and it was found once more. */
+static bool was_shown(kvsp_reader *r) {
+  uint64_t offset = r->event->offset;
+  if (offset <= r->shown_last) {
+    for (unsigned i = 0; i < READER_SHOWN_MAX; i++)
+      if (offset > 0 && r->shown[i] == offset) return true;
+  } else {
+    r->shown_last = offset;
+  }
+  r->shown[r->shown_next++ % READER_SHOWN_MAX] = offset;
+  return false;
+}
+
 /* A whole block, with its header taken up. */
 static int show_laces(kvsp_reader *r, kvsp_view v, uint64_t offset) {
   struct block_in_hand *b = &r->block;
@@ -98,6 +112,7 @@ static int show_laces(kvsp_reader *r, kvsp_view v, uint64_t offset) {
   if (rc != KVSP_OK)
     return kvsp_reader_element_fault(r, rc,
                                      "The Block's lacing makes no sense.");
+  if (was_shown(r)) return KVSP_OK;
   kvsp_track_note_time(b->track, b->pts_ns);
   if (wants_block(r, b)) {
     show_block(r, v.data, offset);
@@ -113,6 +128,7 @@ static int step_over_payload(kvsp_reader *r) {
   struct block_in_hand *b = &r->block;
   if (b->header.lacing != KVSP_LACING_NONE)
     return kvsp_reader_collect(r, r->event->size);
+  if (was_shown(r)) return kvsp_tokenizer_skip(&r->tokenizer);
   kvsp_track_note_time(b->track, b->pts_ns);
   if (wants_block(r, b)) {
     b->laces.first = b->header.size;

@@ -121,7 +121,7 @@ static struct track *find_plain(const kvsp_reader *r, struct plain_block *b) {
   const struct kvsp_tokenizer *t = &r->tokenizer;
   struct track *track;
   if (!read_plain(window_view(&t->window), b) || !fits(t, b) ||
-      tokenizer_has_doubts(t))
+      tokenizer_has_doubts(t) || t->window.offset <= r->shown_last)
     return NULL;
   track = track_find(&r->document->tracks, b->bytes[0] & 0x7F);
   if (!track || track->shown.encodings ||

@@ -154,16 +154,20 @@ static void check_frame_data(const struct fuzz_items *w, const kvsp_frame *f) {
              "a frame's data is what was fed");
 }
 
-/* A frame may begin inside the one before it, if that has turned out to be
- * none: its size was wrong, and what it reaches over comes after a GAP. */
-static void check_frame_order(const struct fuzz_items *w, const kvsp_frame *f) {
-  FUZZ_CHECK_2(f->offset >= w->frame_from, "frames' offsets rise", f->offset,
-               w->frame_from);
-  FUZZ_CHECK_2(f->offset >= w->frame_end || w->had_gap,
-               "only a GAP makes frames overlap", f->offset, w->frame_end);
-  FUZZ_CHECK_2(f->offset > w->frame_from || w->frame_from == w->frame_end ||
-                   w->frame_end == 0,
-               "no frame comes twice", f->offset, w->frame_end);
+/* A frame may begin before the end of the one before it, or before that, if
+ * that has turned out to be none: its size was wrong, and what it reaches over
+ * comes after a GAP. */
+static void check_frame_order(struct fuzz_items *w, const kvsp_frame *f) {
+  struct fuzz_frame *now = &w->last[w->frames_seen++ % FUZZ_LAST_FRAMES];
+  FUZZ_CHECK_2(f->offset >= w->frame_end || f->offset >= w->gap_from,
+               "frames' offsets rise but for GAPs", f->offset, w->frame_end);
+  now->offset = f->offset;
+  now->size = f->lace_count == 1 ? f->size : 0;
+  for (size_t i = 0; i < FUZZ_LAST_FRAMES; i++)
+    FUZZ_CHECK_2(&w->last[i] == now || now->size == 0 ||
+                     w->last[i].offset != now->offset ||
+                     w->last[i].size != now->size,
+                 "no frame comes twice", f->offset, f->size);
 }
 
 static void check_frame(struct fuzz_items *w, const kvsp_item *item) {
@@ -180,9 +184,8 @@ static void check_frame(struct fuzz_items *w, const kvsp_item *item) {
                "frames delivered so far", item->fragment->frame_count,
                w->frames + 1);
   check_frame_data(w, f);
-  w->frame_from = f->offset;
   w->frame_end = f->offset + f->size;
-  w->had_gap = false;
+  w->gap_from = UINT64_MAX;
   w->frames++;
 }
 
@@ -216,7 +219,7 @@ static void check_gap(struct fuzz_items *w, const kvsp_gap *g) {
                "a gap begins in what was fed", g->from, g->to);
   FUZZ_CHECK(g->status < 0 && !kvsp_status_is_fatal(g->status),
              "a gap has a status");
-  w->had_gap = true;
+  if (g->from < w->gap_from) w->gap_from = g->from;
 }
 
 static void check_item(struct fuzz_items *w, const kvsp_item *item) {
@@ -238,8 +241,10 @@ static void check_item(struct fuzz_items *w, const kvsp_item *item) {
 }
 
 void fuzz_items_begin(struct fuzz_items *w) {
-  const struct fuzz_items fresh = {
-      .stream = w->stream, .flags = w->flags, .filtered = w->filtered};
+  const struct fuzz_items fresh = {.stream = w->stream,
+                                   .flags = w->flags,
+                                   .filtered = w->filtered,
+                                   .gap_from = UINT64_MAX};
   *w = fresh;
 }
 

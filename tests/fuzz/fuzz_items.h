@@ -10,6 +10,13 @@
 #include <kvsparse/reader.h>
 #include <stdbool.h>
 
+#define FUZZ_LAST_FRAMES 64u
+
+/* size 0: of a lace, or none. */
+struct fuzz_frame {
+  uint64_t offset, size;
+};
+
 struct fuzz_items {
   const uint8_t *stream; /* all of it, for comparing frames                */
   uint64_t fed;          /* so many bytes of it are the reader's so far    */
@@ -23,10 +30,10 @@ struct fuzz_items {
   uint64_t fragments; /* that began                                        */
   uint64_t frames;    /* of the fragment, so far                           */
   uint64_t fragment_offset;
-  uint64_t frame_from; /* where the last frame begins and ends             */
-  uint64_t frame_end;
-  bool had_gap;      /* since that frame                                   */
-  uint64_t gap_from; /* the last gap's                                    */
+  uint64_t frame_end; /* the last frame's                                  */
+  uint64_t gap_from;  /* the least of the gaps' since that frame           */
+  struct fuzz_frame last[FUZZ_LAST_FRAMES];
+  size_t frames_seen;
 };
 
 /* Forgets the items; stream, flags and filtered stay. */

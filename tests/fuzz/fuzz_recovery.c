@@ -212,6 +212,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
              "what is intact comes out");
   FUZZ_CHECK(judge.wrong == 0 || is_sound_again(&damage),
              "what is wrong is marked");
+  FUZZ_CHECK(may_lose || judge.twice == 0, "no frame comes twice");
   FUZZ_CHECK(judge.other == 0, "all other promises");
   judge_free(&judge);
   damage_free(&damage);

@@ -238,7 +238,7 @@ static void save(const struct damage *d) {
 
 static void complain(const struct judge *j, const struct damage *d,
                      size_t piece, const char *what, size_t at) {
-  if (j->lost + j->wrong + j->other > COMPLAINTS_MAX) return;
+  if (j->lost + j->wrong + j->twice + j->other > COMPLAINTS_MAX) return;
   save(d);
   fprintf(stderr, "%s, pieces of %zu%s: %s (%zu)\n", d->what, piece,
           j->outcome->tight ? ", tight limits" : "", what, at);
@@ -389,7 +389,8 @@ static int by_offset(const void *a, const void *b) {
   return (x->size > y->size) - (x->size < y->size);
 }
 
-/* A frame that comes twice is wrong at least once. */
+/* A frame that comes twice is wrong at least once; but bytes that come twice
+ * may make laces in which another Block's frames lie. */
 static void judge_twice(struct judge *j, const struct damage *d, size_t piece) {
   struct outcome *o = j->outcome;
   if (o->frame_count == 0) return;
@@ -397,7 +398,7 @@ static void judge_twice(struct judge *j, const struct damage *d, size_t piece) {
   for (size_t i = 1; i < o->frame_count; i++) {
     const struct delivered *a = &o->frames[i - 1], *b = &o->frames[i];
     if (a->offset != b->offset || a->size != b->size || a->size == 0) continue;
-    j->wrong++;
+    j->twice++;
     complain(j, d, piece, "a frame comes twice", a->offset);
   }
 }
@@ -474,7 +475,7 @@ static void judge_pieces(struct judge *j, const struct damage *d, size_t piece,
   if (o->digest == digest && o->item_count == items && o->status == KVSP_END)
     return;
   other(j, d, piece, "pieces give other items", 0);
-  if (j->lost + j->wrong + j->other <= COMPLAINTS_MAX)
+  if (j->lost + j->wrong + j->twice + j->other <= COMPLAINTS_MAX)
     show_difference(d, piece, limits);
 }
 
@@ -502,7 +503,7 @@ bool judge_report(const struct judge *j, const char *what,
       what, j->cases, j->lost, j->wrong, j->exempt, j->other, j->most_examined,
       j->hardest, j->most_copied);
   fflush(stdout);
-  return j->cases > 0 && j->wrong + j->other == 0 &&
+  return j->cases > 0 && j->wrong + j->twice + j->other == 0 &&
          j->lossy * 1000 <= j->cases * lossy_per_1000;
 }
 

@@ -16,6 +16,7 @@ struct judge {
   size_t lost;   /* intact frames that did not come out right             */
   size_t lossy;  /* cases with such frames                                 */
   size_t wrong;  /* wrong ones in fragments that are not marked           */
+  size_t twice;  /* frames that came twice                                 */
   size_t other;  /* all other broken promises                             */
   size_t exempt; /* wrong ones that nobody could mark                     */
   double most_examined; /* bytes examined per byte fed                     */

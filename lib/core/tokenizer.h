@@ -71,7 +71,8 @@ struct kvsp_tokenizer {
   uint64_t suspect;   /* the element that the last resync went back into */
   uint64_t searched;  /* up to here nothing was found in what was held */
   unsigned doubtful;  /* elements held behind the first, none convincing */
-  bool holds_unknown; /* one of them is a Segment's or Cluster's, and unknown */
+  bool holds_unknown; /* one of them is a Segment's or Cluster's, and unknown
+                         or misplaced */
   uint64_t judged;    /* the block of which is known whether it convinces */
   enum tokenizer_state state_after; /* TOKENIZER_HELD: what comes next, ... */
   uint64_t offset_after;            /* ... and where */

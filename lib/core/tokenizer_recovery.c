@@ -42,7 +42,9 @@ void kvsp_tokenizer_hold_element(kvsp_tokenizer *t) {
   if (convincing) kvsp_window_release(&t->window);
   if (t->window.hold == WINDOW_NO_HOLD) forget_doubts(t);
   if (!convincing) t->doubtful++;
-  if (!t->header.info && t->depth <= 2) t->holds_unknown = true;
+  if (t->depth <= 2 &&
+      (!t->header.info || t->event.flags & KVSP_EVENT_MISPLACED))
+    t->holds_unknown = true;
   kvsp_window_hold(&t->window);
 }
 

@@ -24,6 +24,7 @@ dictionary=$top_srcdir/tests/fuzz/kvsparse.dict
 # Longer streams say little that shorter ones do not.
 longest=8192
 largest_kept=4000
+most_kept=50
 
 # Comparisons are not traced: that takes two thirds of the time, and the
 # dictionary has the words that it would find.
@@ -232,10 +233,10 @@ merge() {
     "$build/fuzz_$target" -set_cover_merge=1 -use_counters=0 -timeout=10 \
       "fuzz/merged/$target" "$inputs/$target" "fuzz/small/$target" \
       >"fuzz/$target.merge.log" 2>&1 || die "see fuzz/$target.merge.log"
-    for input in "fuzz/merged/$target"/*; do
-      [ -e "$input" ] || continue
-      name=$(basename "$input" | cut -c 1-16)
-      cp "$input" "$inputs/$target/$name"
+    # The first ones reach the most edges.
+    find "fuzz/merged/$target" -type f -printf '%T@ %p\n' | sort -n |
+      head -n $most_kept | cut -d ' ' -f 2 | while read -r input; do
+      cp "$input" "$inputs/$target/$(basename "$input" | cut -c 1-16)"
     done
     echo "$target: $(find "$inputs/$target" -type f | wc -l) inputs"
   done

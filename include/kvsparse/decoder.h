@@ -67,8 +67,11 @@ typedef struct kvsp_decoder_config {
   size_t struct_size;
   const kvsp_allocator *allocator; /* for this object, not for libavcodec  */
   uint32_t format;        /* KVSP_PICTURE_*                                */
-  uint32_t width, height; /* scale to; both 0: as coded; one 0: keeps the
-                             aspect.  With NATIVE: KVSP_ERR_ARG            */
+  uint32_t width, height; /* scale to, at most 65536; both 0: as coded; one 0:
+                             keeps the aspect, and where that would be more
+                             than 16384 (or max_width, max_height), a picture
+                             is refused with KVSP_ERR_CODEC.  With NATIVE:
+                             KVSP_ERR_ARG                                  */
   uint32_t threads;       /* 0: as many as the machine has                 */
   uint32_t flags;         /* KVSP_DECODE_*                                 */
   uint32_t max_width;     /* larger pictures are refused with KVSP_ERR_CODEC,

@@ -10,6 +10,10 @@
  * row's end. */
 #define ALIGNMENT 64u
 
+/* A picture of one row and thousands of columns, scaled to the height that is
+ * wanted, would be wider than memory is large. */
+#define MAX_ASPECT_SIZE 16384u
+
 static int target_format(uint32_t format) {
   switch (format) {
     case KVSP_PICTURE_GRAY8: return AV_PIX_FMT_GRAY8;
@@ -80,9 +84,20 @@ static struct convert_key make_key(const struct convert *c,
   return key;
 }
 
+static int size_allowed(const struct convert *c,
+                        const struct convert_key *key) {
+  return (c->width > 0 || key->width <= c->max_width) &&
+         (c->height > 0 || key->height <= c->max_height);
+}
+
 static int needs_conversion(const struct convert_key *key) {
   return key->format != key->source_format || key->width != key->source_width ||
          key->height != key->source_height;
+}
+
+/* No less than what decoded pictures may have. */
+static int max_aspect_size(uint32_t max) {
+  return (int)(max > MAX_ASPECT_SIZE ? max : MAX_ASPECT_SIZE);
 }
 
 void kvsp_av_convert_init(struct convert *c, const kvsp_allocator *allocator,
@@ -92,6 +107,8 @@ void kvsp_av_convert_init(struct convert *c, const kvsp_allocator *allocator,
   c->format = config->format;
   c->width = config->width;
   c->height = config->height;
+  c->max_width = max_aspect_size(config->max_width);
+  c->max_height = max_aspect_size(config->max_height);
 }
 
 void kvsp_av_convert_free(struct convert *c) {
@@ -236,6 +253,11 @@ int kvsp_av_convert(struct convert *c, const AVFrame *frame,
     use_frame(frame, picture);
     return KVSP_OK;
   }
+  if (!size_allowed(c, &key)) {
+    c->message = "the picture would be too large with its aspect kept";
+    return KVSP_ERR_CODEC;
+  }
+  c->message = "libswscale cannot convert the picture";
   if (!c->sws || memcmp(&key, &c->key, sizeof key) != 0) {
     rc = open_sws(c, &key);
     if (rc != KVSP_OK) return rc;

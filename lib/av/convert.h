@@ -18,12 +18,14 @@ struct convert_key {
 
 struct convert {
   const kvsp_allocator *allocator;
-  uint32_t format;        /* KVSP_PICTURE_*                                */
-  uint32_t width, height; /* as in kvsp_decoder_config                     */
+  uint32_t format;           /* KVSP_PICTURE_*                                */
+  uint32_t width, height;    /* as in kvsp_decoder_config                     */
+  int max_width, max_height; /* of what follows from the aspect            */
   struct convert_key key;
   struct SwsContext *sws;
   uint8_t *memory; /* the last converted picture, not aligned              */
   size_t memory_size;
+  const char *message; /* static                                           */
 };
 
 void kvsp_av_convert_init(struct convert *c, const kvsp_allocator *allocator,
@@ -33,7 +35,7 @@ void kvsp_av_convert_free(struct convert *c);
 /*
  * Sets format, size, planes and strides of *picture: those of the frame where
  * it is as wanted already, otherwise of c's memory, until the next call.
- * KVSP_OK, KVSP_ERR_CODEC, KVSP_ERR_NOMEM.
+ * KVSP_OK; KVSP_ERR_CODEC, c->message says why; KVSP_ERR_NOMEM.
  */
 int kvsp_av_convert(struct convert *c, const AVFrame *frame,
                     kvsp_picture *picture);

@@ -16,6 +16,8 @@ _Static_assert(KVSP_PADDING >= AV_INPUT_BUFFER_PADDING_SIZE,
                "libavcodec wants more padding than a kvsp_buf has");
 
 #define DEFAULT_MAX_SIZE 16384u
+/* The largest unit that a codec rounds a picture's size up to. */
+#define ROUNDED_UP 128
 /* Scaling to more than that in one direction is taken for a mistake. */
 #define MAX_SCALED_SIZE 65536u
 /* Added to the level of libavcodec's messages, so that none is shown: what it
@@ -41,6 +43,7 @@ struct kvsp_decoder {
   int ended;            /* send(NULL) was called                             */
   int lossy;            /* a frame was lost, and no key frame came since     */
   int reopening;        /* being drained, because the framing changed        */
+  int had_size;         /* the context, before libavcodec was called last    */
   atomic_int too_large; /* set by libavcodec's threads                       */
   const char *message;
   char message_text[AV_ERROR_MAX_STRING_SIZE + 32];
@@ -53,13 +56,28 @@ static int fail_with(kvsp_decoder *d, int status, const char *message) {
   return status;
 }
 
+static int fail_size(kvsp_decoder *d) {
+  return fail_with(d, KVSP_ERR_CODEC,
+                   "the picture is larger than max_width and max_height allow");
+}
+
+static void watch_size(kvsp_decoder *d) {
+  d->had_size = d->context->width > 0 && d->context->height > 0;
+}
+
+/* libavcodec refuses a size beyond max_pixels with the code of any broken
+ * frame; but it then forgets the size that it had. */
+static int size_vanished(kvsp_decoder *d) {
+  int vanished = d->had_size && d->context && d->context->width == 0 &&
+                 d->context->height == 0;
+  d->had_size = 0;
+  return vanished;
+}
+
 static int fail_codec(kvsp_decoder *d, int error) {
   char text[AV_ERROR_MAX_STRING_SIZE];
-  if (atomic_exchange(&d->too_large, 0)) {
-    return fail_with(d, KVSP_ERR_CODEC,
-                     "the picture is larger than max_width and max_height "
-                     "allow");
-  }
+  if (atomic_exchange(&d->too_large, 0) || size_vanished(d))
+    return fail_size(d);
   /* The H.265 decoder says so, too, when a stream asks for more reference
    * pictures than there may be: no reason to give up the stream. */
   if (error == AVERROR(ENOMEM) && d->codec.nal != NAL_CODEC_HEVC)
@@ -76,11 +94,32 @@ static int size_allowed(const kvsp_decoder *d, int width, int height) {
          height <= (int)d->config.max_height;
 }
 
+/* What is decoded may be larger than what is shown of it: by what a codec
+ * rounds up to, not by as much as a stream likes. */
+static int coded_size_allowed(const kvsp_decoder *d, int width, int height) {
+  return width <= (int64_t)d->config.max_width + ROUNDED_UP &&
+         height <= (int64_t)d->config.max_height + ROUNDED_UP;
+}
+
+/* Most decoders ask for the format once they know the size, before any table
+ * is made for it.  Called from libavcodec's threads. */
+static enum AVPixelFormat get_format(AVCodecContext *context,
+                                     const enum AVPixelFormat *formats) {
+  kvsp_decoder *d = context->opaque;
+  if (!size_allowed(d, context->width, context->height) ||
+      !coded_size_allowed(d, context->coded_width, context->coded_height)) {
+    atomic_store(&d->too_large, 1);
+    return AV_PIX_FMT_NONE;
+  }
+  return avcodec_default_get_format(context, formats);
+}
+
 /* The last place where a picture's size can be refused before libavcodec
  * takes memory for it.  Called from its threads. */
 static int get_buffer(AVCodecContext *context, AVFrame *frame, int flags) {
   kvsp_decoder *d = context->opaque;
-  if (!size_allowed(d, context->width, context->height)) {
+  if (!size_allowed(d, context->width, context->height) ||
+      !coded_size_allowed(d, frame->width, frame->height)) {
     atomic_store(&d->too_large, 1);
     return AVERROR(EINVAL);
   }
@@ -160,12 +199,13 @@ static void set_threads(const kvsp_decoder *d, AVCodecContext *context) {
 
 static void set_context(kvsp_decoder *d, AVCodecContext *context) {
   context->opaque = d;
+  context->get_format = get_format;
   context->get_buffer2 = get_buffer;
   context->log_level_offset = QUIET;
   /* Refused where the size is first read, before any table is made for it.
    * get_buffer is exact; this counts with some rounding up. */
-  context->max_pixels = ((int64_t)d->config.max_width + 128) *
-                        ((int64_t)d->config.max_height + 128);
+  context->max_pixels = ((int64_t)d->config.max_width + ROUNDED_UP) *
+                        ((int64_t)d->config.max_height + ROUNDED_UP);
   /* Pictures that lean on missing frames come out too, flagged. */
   context->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;
   context->codec_tag = d->codec.tag;
@@ -347,6 +387,7 @@ static int send_packet(kvsp_decoder *d, const kvsp_frame *frame) {
     return fail_with(d, rc, "out of memory");
   }
   d->packet->pts = (int64_t)sequence;
+  watch_size(d);
   rc = avcodec_send_packet(d->context, d->packet);
   av_packet_unref(d->packet);
   if (rc >= 0) return KVSP_OK;
@@ -517,6 +558,7 @@ int kvsp_av_decoder_receive(kvsp_decoder *d, const kvsp_picture **picture,
   *picture = NULL;
   av_frame_unref(d->frame);
   if (!d->context) return d->ended ? KVSP_END : KVSP_NEED_INPUT;
+  watch_size(d);
   rc = avcodec_receive_frame(d->context, d->frame);
   if (rc == AVERROR(EAGAIN)) return KVSP_NEED_INPUT;
   if (rc == AVERROR_EOF) return finish(d);
@@ -525,6 +567,12 @@ int kvsp_av_decoder_receive(kvsp_decoder *d, const kvsp_picture **picture,
     return fail_codec(d, rc);
   }
   take_current(d);
+  /* Not every decoder takes its memory from get_buffer. */
+  if (!size_allowed(d, d->frame->width, d->frame->height)) {
+    av_frame_unref(d->frame);
+    kvsp_av_decoder_lost_frame(d);
+    return fail_size(d);
+  }
   describe_picture(d);
   *picture = &d->picture;
   *flags = d->current.flags;
@@ -534,10 +582,7 @@ int kvsp_av_decoder_receive(kvsp_decoder *d, const kvsp_picture **picture,
 int kvsp_av_decoder_convert(kvsp_decoder *d) {
   int rc = kvsp_av_convert(&d->convert, d->frame, &d->picture);
   if (rc == KVSP_ERR_NOMEM) return fail_with(d, rc, "out of memory");
-  if (rc != KVSP_OK) {
-    return fail_with(d, rc, "libswscale cannot convert the picture");
-  }
-  return KVSP_OK;
+  return rc == KVSP_OK ? KVSP_OK : fail_with(d, rc, d->convert.message);
 }
 
 int kvsp_decoder_receive(kvsp_decoder *d, const kvsp_picture **picture) {

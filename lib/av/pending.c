@@ -104,16 +104,20 @@ void kvsp_av_pending_pop(struct pending *p) {
   kvsp_buf_unref(entry(p, p->count)->fragment_number);
 }
 
-static struct pending_frame *find(const struct pending *p, uint64_t sequence) {
-  struct pending_frame *e;
-  if (sequence >= p->first && sequence - p->first < p->count) {
-    e = entry(p, (size_t)(sequence - p->first));
-    if (e->waiting) return e;
-  }
+static struct pending_frame *oldest(const struct pending *p) {
   for (size_t i = 0; i < p->count; i++) {
     if (entry(p, i)->waiting) return entry(p, i);
   }
   return NULL;
+}
+
+static struct pending_frame *find(const struct pending *p, uint64_t sequence) {
+  struct pending_frame *e;
+  /* That is none of our numbers. */
+  if (sequence >= p->first + p->count) return oldest(p);
+  if (sequence < p->first) return NULL;
+  e = entry(p, (size_t)(sequence - p->first));
+  return e->waiting ? e : NULL;
 }
 
 int kvsp_av_pending_take(struct pending *p, uint64_t sequence,

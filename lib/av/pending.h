@@ -52,9 +52,10 @@ int kvsp_av_pending_push(struct pending *p, const kvsp_frame *frame,
 /* Undoes the last push. */
 void kvsp_av_pending_pop(struct pending *p);
 /*
- * Takes out the entry with that number, or, where there is none, the oldest
- * that waits.  1 when *out was set: the caller then owns its reference to the
- * fragment number.  0 when nothing waits.
+ * Takes out the entry with that number, or, where a decoder gives back a number
+ * that no frame had, the oldest that waits.  1 when *out was set: the caller
+ * then owns its reference to the fragment number.  0 when nothing waits, or
+ * when that entry was taken before: it is one frame's second picture.
  */
 int kvsp_av_pending_take(struct pending *p, uint64_t sequence,
                          struct pending_frame *out);

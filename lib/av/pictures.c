@@ -464,6 +464,11 @@ static int advance(kvsp_pictures *p, const kvsp_picture **picture) {
   p->stopped = 0;
   while (rc == KVSP_OK && !p->ready) rc = step(p);
   if (rc == KVSP_OK) *picture = &p->picture;
+  /* From here on the bytes lent may be gone: nothing looks at them again. */
+  if (kvsp_status_is_fatal(rc) && !p->stopped) {
+    p->final_status = rc;
+    p->state = FINISHED;
+  }
   return rc;
 }
 

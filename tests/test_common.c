@@ -193,6 +193,19 @@ START_TEST(limits_have_defaults) {
 }
 END_TEST
 
+/* Whatever is under its limit can be counted, where a size_t has 32 bits too. */
+START_TEST(limits_fit_a_size) {
+  kvsp_limits most = {.struct_size = sizeof most,
+                      .max_value = UINT64_MAX,
+                      .max_frame = UINT64_MAX};
+  kvsp_limits out;
+
+  ck_assert_int_eq(kvsp_limits_init(&out, &most), KVSP_OK);
+  ck_assert_uint_eq(out.max_value, SIZE_MAX / 4);
+  ck_assert_uint_eq(out.max_frame, SIZE_MAX / 4);
+}
+END_TEST
+
 START_TEST(limits_of_another_size_are_refused) {
   kvsp_limits limits = {.struct_size = 0};
   kvsp_limits out;
@@ -330,7 +343,7 @@ END_TEST
 #define THREAD_MS 300
 
 static int64_t now_ms(void) {
-  struct timespec t;
+  struct timespec t = {0, 0};
   (void)timespec_get(&t, TIME_UTC);
   return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
@@ -470,7 +483,7 @@ START_TEST(memory_is_limited) {
   ck_assert_uint_eq(m.used, 40);
   m.max = 20; /* below what is held */
   ck_assert_int_eq(kvsp_memory_alloc(&m, 1, &p), KVSP_ERR_LIMIT_MEMORY);
-  m.max = UINT64_MAX; /* no sum wraps */
+  m.max = SIZE_MAX; /* no sum wraps */
   ck_assert_int_eq(kvsp_memory_alloc(&m, SIZE_MAX, &p), KVSP_ERR_LIMIT_MEMORY);
   kvsp_memory_release(&m, q, 40);
   kvsp_memory_release(&m, NULL, 7);
@@ -900,6 +913,7 @@ static TCase *status_case(void) {
   tcase_add_test(tc, version_is_the_headers);
   tcase_add_test(tc, sizes_of_structs);
   tcase_add_test(tc, limits_have_defaults);
+  tcase_add_test(tc, limits_fit_a_size);
   tcase_add_test(tc, limits_of_another_size_are_refused);
   tcase_add_loop_test(tc, half_set_allocators_are_refused, 0, 8);
   return tc;

@@ -859,7 +859,8 @@ static int keep(void *user, const kvsp_item *item) {
   if (item->type != KVSP_ITEM_FRAME) return 0;
   ck_assert_uint_lt(k->count, 256);
   ck_assert_int_eq(kvsp_frame_retain(item->frame, &k->kept[k->count]), KVSP_OK);
-  k->hashes[k->count] = hash_bytes(item->frame->data.data, item->frame->size);
+  k->hashes[k->count] =
+      hash_bytes(item->frame->data.data, item->frame->data.len);
   k->count++;
   return 0;
 }

@@ -1233,6 +1233,24 @@ START_TEST(exact_limits_are_kept) {
 }
 END_TEST
 
+/* A value of four gibibytes and five bytes is not one of five bytes, where a
+ * size_t has 32 bits: there it is over any limit. */
+START_TEST(sizes_beyond_a_size_t) {
+  const struct bytes data = BYTES(HEADER SEGMENT
+                                  "\x15\x49\xA9\x66\x01\0\0\1\0\0\1\0"
+                                  "\x4D\x80\x01\0\0\1\0\0\0\x05"
+                                  "12345");
+  kvsp_limits limits = {.struct_size = sizeof limits, .max_value = UINT64_MAX};
+  const struct feed whole = {.how = FEED_LEND};
+  kvsp_tokenizer *t = make(&limits);
+
+  ck_assert_int_eq(
+      event_text_run(NULL, t, &data, &whole),
+      SIZE_MAX > UINT32_MAX ? KVSP_ERR_TRUNCATED : KVSP_ERR_LIMIT_VALUE);
+  kvsp_tokenizer_free(t);
+}
+END_TEST
+
 /* No limit is too low for a binary that is not collected. */
 START_TEST(frame_can_be_raised) {
   const struct bytes data = BYTES(HEADER SEGMENT CLUSTER BLOCK TAGS);
@@ -1810,6 +1828,7 @@ static TCase *memory_case(void) {
   tcase_add_test(tc, value_can_be_raised);
   tcase_add_test(tc, memory_can_be_raised);
   tcase_add_loop_test(tc, exact_limits_are_kept, 0, 2);
+  tcase_add_test(tc, sizes_beyond_a_size_t);
   tcase_add_test(tc, frame_can_be_raised);
   tcase_add_test(tc, resync_after_a_limit);
   tcase_add_loop_test(tc, resync_after_a_frame_limit, 0, 2);

@@ -156,7 +156,7 @@ static size_t wanted_next(struct consumer *c, size_t most) {
 /* Needs n bytes and takes some of them, or takes all the rest. */
 static void read_some(struct consumer *c, size_t n) {
   struct window *w = &c->window;
-  uint64_t at = w->offset;
+  size_t at = (size_t)w->offset;
   int rc = need(c, n);
   kvsp_view v = window_view(w);
   EXPECT(w->offset == at);

@@ -216,8 +216,10 @@ static json_t *base64(kvsp_view v) {
     if (have > 2) bits |= v.data[i + 2];
     *out++ = alphabet[bits >> 18];
     *out++ = alphabet[bits >> 12 & 63];
-    *out++ = have > 1 ? alphabet[bits >> 6 & 63] : '=';
-    *out++ = have > 2 ? alphabet[bits & 63] : '=';
+    *out++ = alphabet[bits >> 6 & 63];
+    *out++ = alphabet[bits & 63];
+    if (have < 3) out[-1] = '=';
+    if (have < 2) out[-2] = '=';
   }
   value = json_stringn_nocheck(text, (size_t)(out - text));
   free(text);
@@ -261,7 +263,7 @@ static json_t *one_tag(const kvsp_tag *tag) {
   json_t *o = json_object();
   int failed = json_put(o, "name", json_view(tag->name));
   if (tag->flags & KVSP_TAG_BINARY)
-    failed |= json_put(o, "value_base64", base64(tag->value));
+    failed |= json_put(o, "value_base64", base64(text));
   else if (tag->flags & KVSP_TAG_STRING)
     failed |= json_put(o, "value", json_view(text));
   else
@@ -280,7 +282,7 @@ static json_t *children_of(json_t *tag) {
 }
 
 json_t *json_tags(const kvsp_tag *const *tags, size_t count) {
-  json_t *last[TAG_DEPTH]; /* the last tag of each depth; borrowed */
+  json_t *last[TAG_DEPTH] = {NULL}; /* the last tag of each depth; borrowed */
   json_t *list = json_array();
   uint32_t open = 0; /* how many of them there are */
   int failed = list == NULL;

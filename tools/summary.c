@@ -142,8 +142,7 @@ static bool same_track(const struct track_summary *a,
     return false;
   if (a->width != b->width || a->height != b->height) return false;
   if (a->channels != b->channels || a->bit_depth != b->bit_depth) return false;
-  if (memcmp(&a->sample_rate, &b->sample_rate, sizeof a->sample_rate) != 0)
-    return false;
+  if (!same_number(a->sample_rate, b->sample_rate)) return false;
   if (a->codec_private_size != b->codec_private_size) return false;
   if (a->encodings != b->encodings || !same_audio(a, b)) return false;
   return same_text(a->codec_id, b->codec_id) && same_text(a->name, b->name) &&
@@ -266,7 +265,7 @@ static void add_value(struct tag_summary *t, const struct tag_value *value) {
 
 static int add_tag(struct summary *s, const kvsp_tag *tag) {
   struct tag_value value = {NULL, false, 0, 0};
-  struct tag_summary *row;
+  struct tag_summary *row = NULL;
   char *name;
   int status = copy_text(&name, tag->name);
   if (status == KVSP_OK) status = find_tag(s, name, &row);

@@ -8,7 +8,7 @@
 
 /* What the widest vector instructions want, and what they may write beyond a
  * row's end. */
-#define ALIGNMENT 64u
+#define ALIGNMENT ((size_t)64)
 
 /* A picture of one row and thousands of columns, scaled to the height that is
  * wanted, would be wider than memory is large. */
@@ -200,7 +200,7 @@ static int make_room(struct convert *c, size_t size) {
 }
 
 static size_t round_up(size_t n) {
-  return (n + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+  return (n + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
 }
 
 static void use_frame(const AVFrame *frame, kvsp_picture *picture) {

@@ -134,7 +134,7 @@ static unsigned size_length(uint64_t size) {
 }
 
 size_t kvsp_ebml_write_id(uint8_t *out, size_t capacity, uint64_t id) {
-  uint8_t bytes[VINT_MAX_LENGTH];
+  uint8_t bytes[VINT_MAX_LENGTH] = {0};
   unsigned length = byte_count(id);
   kvsp_view v = {bytes, length};
   uint64_t read_back;

@@ -108,8 +108,8 @@ int kvsp_limits_init(kvsp_limits *out, const kvsp_limits *from) {
   if (!out->max_value) out->max_value = UINT64_C(1) << 20;
   if (!out->max_frame) out->max_frame = UINT64_C(64) << 20;
   if (!out->max_memory) out->max_memory = UINT64_C(256) << 20;
-  /* What memory cannot hold has no need to be allowed: sizes fit in size_t. */
-  if (out->max_value > SIZE_MAX / 2) out->max_value = SIZE_MAX / 2;
-  if (out->max_frame > SIZE_MAX / 2) out->max_frame = SIZE_MAX / 2;
+  /* What is smaller fits a size_t, where that has 32 bits too. */
+  if (out->max_value > SIZE_MAX / 4) out->max_value = SIZE_MAX / 4;
+  if (out->max_frame > SIZE_MAX / 4) out->max_frame = SIZE_MAX / 4;
   return KVSP_OK;
 }

@@ -123,10 +123,10 @@ static int show_laces(kvsp_reader *r, kvsp_view v, uint64_t offset) {
 }
 
 /* With KVSP_READ_NO_DATA, the header of a SimpleBlock is enough; of a lace, all
- * of it is looked at. */
+ * of it is looked at.  What a size_t cannot count is beyond any max_frame. */
 static int step_over_payload(kvsp_reader *r) {
   struct block_in_hand *b = &r->block;
-  if (b->header.lacing != KVSP_LACING_NONE)
+  if (b->header.lacing != KVSP_LACING_NONE || r->event->size > SIZE_MAX / 4)
     return kvsp_reader_collect(r, r->event->size);
   if (was_shown(r)) return kvsp_tokenizer_skip(&r->tokenizer);
   kvsp_track_note_time(b->track, b->pts_ns);

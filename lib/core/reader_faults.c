@@ -34,7 +34,7 @@ void kvsp_reader_set_gap(kvsp_reader *r, int status, uint64_t from, uint64_t id,
 }
 
 /* As large may unknown elements be that are kept. */
-#define UNKNOWN_MAX (64u * 1024)
+#define UNKNOWN_MAX (UINT64_C(64) * 1024)
 
 static bool is_kept(const kvsp_reader *r, const kvsp_event *e) {
   const kvsp_limits *limits = &r->tokenizer.limits;

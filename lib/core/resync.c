@@ -481,7 +481,9 @@ void kvsp_resync_begin(struct resync *s, struct window *w, uint64_t from,
 static int wait(const struct resync *s, struct window *w) {
   uint64_t until = s->missing > w->offset ? s->missing : w->offset;
   uint64_t wanted = until - w->offset;
-  int rc = kvsp_window_need(w, (size_t)wanted + 1);
+  int rc;
+  if (wanted > SIZE_MAX / 4) return KVSP_END;
+  rc = kvsp_window_need(w, (size_t)wanted + 1);
   if (rc == KVSP_ERR_LIMIT_MEMORY && wanted > WAIT_SURELY && w->left > 0)
     return KVSP_END;
   return rc;

@@ -60,9 +60,8 @@ const char *kvsp_status_name(int status) {
 
 const char *kvsp_status_text(int status) {
   const struct status_entry *entry = find(status);
-  if (entry) return entry->text;
-  return status < KVSP_ERR_USER ? kvsp_status_text(KVSP_ERR_USER)
-                                : "Unknown status.";
+  if (!entry && status < KVSP_ERR_USER) entry = find(KVSP_ERR_USER);
+  return entry ? entry->text : "Unknown status.";
 }
 
 int kvsp_status_is_fatal(int status) {

@@ -260,7 +260,7 @@ static void forget_bounds(kvsp_tokenizer *t) {
 static bool reaches_past_bound(kvsp_tokenizer *t) {
   uint64_t room = kvsp_tokenizer_bound(t) - t->window.offset;
   uint8_t bytes[16];
-  uint64_t id, size;
+  uint64_t id, size, header;
   kvsp_view v =
       kvsp_window_peek(&t->window, t->window.offset, bytes, sizeof bytes);
   int id_size, size_size;
@@ -272,8 +272,8 @@ static bool reaches_past_bound(kvsp_tokenizer *t) {
   v.len -= (size_t)id_size;
   size_size = kvsp_ebml_read_size(v, &size);
   if (size_size <= 0 || size == KVSP_SIZE_UNKNOWN) return false;
-  return room < (uint64_t)(id_size + size_size) ||
-         size > room - (uint64_t)(id_size + size_size);
+  header = (uint64_t)id_size + (uint64_t)size_size;
+  return room < header || size > room - header;
 }
 
 int kvsp_tokenizer_step_land(kvsp_tokenizer *t) {

@@ -5,14 +5,14 @@
 /* The first storage for what is split: headers, small frames. */
 #define CARRY_MIN 1024u
 /* Up to here an element's size is believed when storage is made for it. */
-#define CARRY_TRUST (64u * 1024)
+#define CARRY_TRUST ((size_t)64 * 1024)
 /* An empty carry above this is given back by window_trim, unless as much as
  * this part of it was used since the last time. */
 #define CARRY_KEEP 4096u
 #define CARRY_KEEP_PART 4u
 /* Storage that window_reserve makes. */
 #define RESERVE_MIN 4096u
-#define RESERVE_MAX (1024u * 1024)
+#define RESERVE_MAX ((size_t)1024 * 1024)
 /* window_reserve rather gives less room than to move more than this. */
 #define MOVE_MAX 1024u
 

@@ -36,7 +36,9 @@ static int fails(struct test_allocator *a) {
 }
 
 static void *take(struct test_allocator *a, size_t size) {
-  struct block *b = malloc(sizeof *b + size);
+  struct block *b;
+  require(size <= SIZE_MAX - sizeof *b, "more than there can be");
+  b = malloc(sizeof *b + size);
   require(b != NULL, "out of memory");
   b->magic = MAGIC;
   b->size = size;

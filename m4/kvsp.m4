@@ -34,19 +34,63 @@ done
 
 # KVSP_FORTIFY(VARIABLE)
 # ----------------------
-# Adds -D_FORTIFY_SOURCE=2 to VARIABLE, unless the compiler sets it by itself
-# or does not optimise, where it would only warn.
+# Adds -D_FORTIFY_SOURCE=3, or 2 where the C library knows no more, to
+# VARIABLE, unless the compiler sets it by itself or does not optimise, where
+# it would only warn.
 AC_DEFUN([KVSP_FORTIFY],
-[AC_MSG_CHECKING([whether to define _FORTIFY_SOURCE])
+[AC_MSG_CHECKING([which _FORTIFY_SOURCE to define])
+kvsp_fortify=none
 AC_COMPILE_IFELSE([AC_LANG_SOURCE([[
 #if !defined(__OPTIMIZE__) || defined(_FORTIFY_SOURCE)
 #error "no"
 #endif
 int kvsp;
-]])],
+]])], [kvsp_fortify=2])
+AS_IF([test $kvsp_fortify = 2],
+  [AC_COMPILE_IFELSE([AC_LANG_SOURCE([[
+#define _FORTIFY_SOURCE 3
+#include <stdio.h>
+#if __USE_FORTIFY_LEVEL != 3
+#error "no"
+#endif
+int kvsp;
+]])], [kvsp_fortify=3])
+   $1="$$1 -D_FORTIFY_SOURCE=$kvsp_fortify"])
+AC_MSG_RESULT([$kvsp_fortify])
+])
+
+# KVSP_PIE(CFLAGS VARIABLE, LDFLAGS VARIABLE)
+# -------------------------------------------
+# Adds -fPIE and -pie: a program that the system may load anywhere.  Libtool
+# puts -fPIC behind it where it makes a shared library.
+AC_DEFUN([KVSP_PIE],
+[AC_MSG_CHECKING([whether $CC makes position independent programs])
+kvsp_saved_CFLAGS=$CFLAGS
+kvsp_saved_LDFLAGS=$LDFLAGS
+CFLAGS="$CFLAGS -fPIE -Werror"
+LDFLAGS="$LDFLAGS -pie"
+AC_LINK_IFELSE([AC_LANG_PROGRAM([], [])],
   [AC_MSG_RESULT([yes])
-   $1="$$1 -D_FORTIFY_SOURCE=2"],
+   $1="$$1 -fPIE"
+   $2="$$2 -pie"],
   [AC_MSG_RESULT([no])])
+CFLAGS=$kvsp_saved_CFLAGS
+LDFLAGS=$kvsp_saved_LDFLAGS
+])
+
+# KVSP_SANITIZERS
+# ---------------
+# Looks at the list in $enable_sanitizers: yes is address,undefined.
+AC_DEFUN([KVSP_SANITIZERS],
+[AS_IF([test "x$enableval" = xyes], [enable_sanitizers=address,undefined])
+AS_CASE([",$enable_sanitizers,"],
+  [,no,], [],
+  [*,,*], [AC_MSG_ERROR([--enable-sanitizers has an empty name in its list])],
+  [for kvsp_name in `AS_ECHO(["$enable_sanitizers"]) | tr , ' '`; do
+     AS_CASE([$kvsp_name], [address|leak|memory|thread|undefined], [],
+       [AC_MSG_ERROR([--enable-sanitizers knows address, leak, memory, thread,
+  undefined, not "$kvsp_name"])])
+   done])
 ])
 
 # KVSP_VERSION_SCRIPT

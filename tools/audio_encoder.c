@@ -132,16 +132,26 @@ static int16_t next_sample(struct audio_encoder *encoder) {
   return (int16_t)(s * (32768 - size) / 32768);
 }
 
+static void set_float(float *samples, int i, float value) {
+  samples[i] = value;
+}
+
+static void set_int16(int16_t *samples, int i, int16_t value) {
+  samples[i] = value;
+}
+
 static int send_tone(struct audio_encoder *encoder) {
   AVFrame *frame = encoder->frame;
+  void *samples;
   if (av_frame_make_writable(frame) != 0) return -1;
+  samples = frame->data[0];
   frame->pts = encoder->next_sample;
   for (int i = 0; i < frame->nb_samples; i++) {
     int16_t sample = next_sample(encoder);
     if (frame->format == AV_SAMPLE_FMT_FLTP)
-      ((float *)(void *)frame->data[0])[i] = (float)sample / 32768.0f;
+      set_float(samples, i, (float)sample / 32768.0f);
     else
-      ((int16_t *)(void *)frame->data[0])[i] = sample;
+      set_int16(samples, i, sample);
   }
   return avcodec_send_frame(encoder->context, frame) == 0 ? 0 : -1;
 }

@@ -427,9 +427,9 @@ int summary_add(struct summary *s, const kvsp_item *item) {
 /* --- what comes of it --- */
 
 static int by_value(const void *a, const void *b) {
-  int64_t x = *(const int64_t *)a;
-  int64_t y = *(const int64_t *)b;
-  return (x > y) - (x < y);
+  const int64_t *x = a;
+  const int64_t *y = b;
+  return (*x > *y) - (*x < *y);
 }
 
 void summary_finish(struct summary *s) {

@@ -237,6 +237,14 @@ static int run_sws(struct convert *c, const AVFrame *frame,
   return KVSP_OK;
 }
 
+static int same_key(const struct convert_key *a, const struct convert_key *b) {
+  return a->source_width == b->source_width &&
+         a->source_height == b->source_height &&
+         a->source_format == b->source_format && a->range == b->range &&
+         a->colorspace == b->colorspace && a->width == b->width &&
+         a->height == b->height && a->format == b->format;
+}
+
 int kvsp_av_convert(struct convert *c, const AVFrame *frame,
                     kvsp_picture *picture) {
   struct convert_key key;
@@ -258,7 +266,7 @@ int kvsp_av_convert(struct convert *c, const AVFrame *frame,
     return KVSP_ERR_CODEC;
   }
   c->message = "libswscale cannot convert the picture";
-  if (!c->sws || memcmp(&key, &c->key, sizeof key) != 0) {
+  if (!c->sws || !same_key(&key, &c->key)) {
     rc = open_sws(c, &key);
     if (rc != KVSP_OK) return rc;
   }

@@ -256,8 +256,8 @@ static int call_back(kvsp_reader *r, kvsp_item_callback callback, void *user,
 static int visit_items(kvsp_reader *r, kvsp_item_callback callback,
                        void *user) {
   const kvsp_item *item;
-  int rc;
-  while ((void)(rc = kvsp_reader_next(r, &item)), rc == KVSP_OK) {
+  int rc = kvsp_reader_next(r, &item);
+  for (; rc == KVSP_OK; rc = kvsp_reader_next(r, &item)) {
     rc = call_back(r, callback, user, item);
     if (rc != 0) return rc;
   }

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # common.sh - what the tests of the program share: TAP lines, a scratch
 # folder, and a writer of small streams.  To be sourced.
 #

@@ -16,7 +16,7 @@ fi
 files() { # N FOLDER: so many files, none of them temporary or hidden
   found=$(ls -A "$2" | wc -l)
   [ "$found" -eq "$1" ] || { echo "$found files, not $1"; return 1; }
-  if ls -A "$2" | grep '^\.'; then
+  if [ -n "$(find "$2" -mindepth 1 -name '.*')" ]; then
     echo "something was left behind"
     return 1
   fi
@@ -151,8 +151,8 @@ run dump bframes.mkv -q -o bframes
 ok "B-frames and sound: 30 pictures" files 30 bframes
 run dump bframes.mkv -q -o 'shown/%i-%t-%f-%n.png'
 in_order() {
-  ls shown | cut -d - -f 2 >times
-  sort -c times
+  ls shown | cut -d - -f 2 >times.txt
+  sort -c times.txt
 }
 ok "counted in the order in which they are shown" in_order
 

@@ -41,13 +41,13 @@ find_tool() {
   return 1
 }
 
-# A tool that cannot run has not found nothing.
+# One file at a time: of several, version 14 takes a va_list of the second for
+# unset.  A tool that cannot run has not found nothing.
 clang_tidy() {
   # shellcheck disable=SC2086
   printf '%s\n' $LINT_SOURCES |
-    xargs -P "$jobs" -n 4 sh -c '
-      tool=$1 flags=$2; shift 2
-      "$tool" --quiet "$@" -- $flags 2>"$0.err.$$" || cat "$0.err.$$"' \
+    xargs -P "$jobs" -n 1 sh -c '
+      "$1" --quiet "$3" -- $2 2>"$0.$$" || cat "$0.$$"' \
       "$work/tidy" "$tool" "$LINT_CPPFLAGS -std=c11" >"$work/out"
 }
 

@@ -270,9 +270,10 @@ kvsp_view kvsp_window_peek(struct window *w, uint64_t offset, uint8_t *scratch,
                            size_t n) {
   kvsp_view first = piece_at(w, offset, n);
   kvsp_view second = {NULL, 0};
-  if (first.len < n) second = piece_at(w, offset + first.len, n - first.len);
+  if (first.data && first.len < n)
+    second = piece_at(w, offset + first.len, n - first.len);
   w->looked += first.len + second.len;
-  if (second.len == 0) return first;
+  if (!second.data) return first;
   memcpy(scratch, first.data, first.len);
   memcpy(scratch + first.len, second.data, second.len);
   first.data = scratch;

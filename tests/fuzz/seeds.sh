@@ -49,3 +49,23 @@ for name in h264 audio none; do
     seed "$name-junk" "$resyncs"
   head -c 700 "$work/$name" | seed "$name-head" "$zeros"
 done
+
+# Laces of three kinds, in a Cluster of their own, which encoders do not make.
+{
+  cat "$work/none"
+  printf '\037\103\266\165\377\347\201\001'
+  printf '\243\220\201\000\000\202\002\002\003aabbbcccc'
+  printf '\243\213\201\000\000\204\002aabbcc'
+  printf '\243\220\201\000\000\206\002\202\300aabbbcccc'
+} >"$work/laces"
+seed laces "$zeros" <"$work/laces"
+
+# Each of the first allocations fails; among so many tags, lists grow.
+generate tags --seconds 0.1 --tag a=1 --tag b=2 --tag c=3 --tag d=4 \
+  --tag e=5 --tag f=6 --tag g=7 --tag h=8 --tag i=9 --tag j=10
+for n in 1 2 3 4 5 6 7 10 11 12 13 14 15 16 17 20 21 22 23 24 25 26 27; do
+  seed "reader-no-memory-$n" "\01\021\0\0\0$n\0\0\0\0\0\0\0\0\0\0\0" \
+    <"$work/tags"
+  seed "tokenizer-no-memory-$n" "\04\021\0125\0$n\0\0\0\0\0\0\0\0\0\0\0\0" \
+    <"$work/laces"
+done

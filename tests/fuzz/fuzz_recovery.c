@@ -156,8 +156,12 @@ static size_t next_document(const struct sound *s, size_t place) {
   return sound_document_begin(s, i);
 }
 
-/* Whether an intact frame may be lost: where whole ranges are missing or come
- * twice (tests/test_recovery.c tells why). */
+/*
+ * Whether an intact frame may be lost: where whole ranges are missing or come
+ * twice (tests/test_recovery.c tells why), and where bytes are new: a fuzzer
+ * has the time to choose them so that they look like a Timestamp, right before
+ * the Cluster's own.
+ */
 static bool make_damage(struct damage *d, const struct sound *s,
                         struct fuzz_input *in) {
   unsigned kind = fuzz_byte(in) % KINDS;
@@ -176,7 +180,7 @@ static bool make_damage(struct damage *d, const struct sound *s,
   if (kind == FLIP) damage_flip(d, &s->data, place, bit);
   if (kind == DROP) damage_drop(d, &s->data, from, to);
   if (kind == TWICE) damage_duplicate(d, &s->data, from, to);
-  return kind == DROP || kind == TWICE;
+  return kind == DROP || kind == TWICE || kind == INSERT || kind == OVERWRITE;
 }
 
 /* What is again a stream without a fault cannot be seen by any reader: what

@@ -6,7 +6,6 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <kvsparse/pictures.h>
@@ -255,8 +254,10 @@ static int guess_format(struct dump_options *options) {
   size_t length = dot ? strlen(dot + 1) : 0;
   if (options->format_chosen || length == 0) return EXIT_WELL;
   for (size_t i = 0; i < length; i++) {
-    if (!isalnum((unsigned char)dot[1 + i])) return EXIT_WELL;
-    if (i + 1 < sizeof name) name[i] = (char)tolower((unsigned char)dot[1 + i]);
+    char c = dot[1 + i];
+    if (c >= 'A' && c <= 'Z') c = (char)(c - 'A' + 'a');
+    if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9')) return EXIT_WELL;
+    if (i + 1 < sizeof name) name[i] = c;
   }
   options->image.format = format_by_name(name);
   if (strcmp(name, "pgm") == 0) options->image.gray = true;

@@ -474,7 +474,7 @@ void kvsp_resync_begin(struct resync *s, struct window *w, uint64_t from,
 
 /* For so many bytes memory must be found.  What claims more is given up when
  * there is none: nonsense may claim any size. */
-#define WAIT_SURELY (64u * 1024)
+#define WAIT_SURELY ((size_t)64 * 1024)
 
 /* More bytes, at least until the place in question can be judged.  KVSP_END
  * when it never can. */

@@ -352,18 +352,18 @@ END_TEST
 START_TEST(end_of_tracks) {
   struct track *a = add_track(&tracks, 1), *b = add_track(&tracks, 2);
   ck_assert_int_eq(kvsp_tracks_end_ns(&tracks), KVSP_TIME_NONE);
-  kvsp_track_note_time(a, KVSP_TIME_NONE);
+  track_note_time(a, KVSP_TIME_NONE);
   ck_assert_int_eq(kvsp_tracks_end_ns(&tracks), KVSP_TIME_NONE);
-  kvsp_track_note_time(a, 500); /* one frame, nobody knows how long */
+  track_note_time(a, 500); /* one frame, nobody knows how long */
   ck_assert_int_eq(kvsp_tracks_end_ns(&tracks), 500);
   a->shown.default_duration_ns = 30;
   ck_assert_int_eq(kvsp_tracks_end_ns(&tracks), 530);
-  kvsp_track_note_time(a, 700); /* B-frames: times go forth and back */
-  kvsp_track_note_time(a, 600);
+  track_note_time(a, 700); /* B-frames: times go forth and back */
+  track_note_time(a, 600);
   ck_assert_int_eq(kvsp_tracks_end_ns(&tracks), 800);
-  kvsp_track_note_time(b, 790);
+  track_note_time(b, 790);
   ck_assert_int_eq(kvsp_tracks_end_ns(&tracks), 800);
-  kvsp_track_note_time(b, 801);
+  track_note_time(b, 801);
   ck_assert_int_eq(kvsp_tracks_end_ns(&tracks), 812);
 }
 END_TEST

@@ -185,15 +185,15 @@ static int go_on(kvsp_reader *r) {
   return rc == READER_GO_ON ? take_event(r) : rc;
 }
 
-/* Why nothing can be asked of the reader now. */
+/* Why nothing can be asked of the reader now; READER_GO_ON when it can. */
 static int refusal(const kvsp_reader *r) {
   if (r->busy) return KVSP_ERR_REENTRANT;
-  return r->failed && kvsp_status_is_fatal(r->failed) ? r->failed : KVSP_OK;
+  return kvsp_status_is_fatal(r->failed) ? r->failed : READER_GO_ON;
 }
 
 /* Errors of memory come from many places, and not all have noted them. */
 static int note_memory(kvsp_reader *r, int rc) {
-  bool lost = rc < 0 && kvsp_status_is_fatal(rc);
+  bool lost = kvsp_status_is_fatal(rc) != 0;
   if (rc != KVSP_ERR_LIMIT_MEMORY && !lost) return rc;
   if (lost) r->failed = rc;
   if (r->error.status == rc) return rc;
@@ -221,15 +221,14 @@ static int next_item(kvsp_reader *r) {
 }
 
 int kvsp_reader_next(kvsp_reader *r, const kvsp_item **item) {
-  int rc;
+  int rc = READER_GO_ON;
   if (!r || !item) return KVSP_ERR_ARG;
   *item = NULL;
-  rc = refusal(r);
-  if (rc != KVSP_OK) return rc;
-  rc = r->plain ? kvsp_reader_next_plain(r) : READER_GO_ON;
+  if (r->plain && !r->busy) rc = kvsp_reader_next_plain(r);
+  if (rc == READER_GO_ON) rc = refusal(r);
   if (rc == READER_GO_ON) rc = next_item(r);
   if (rc == KVSP_OK) *item = &r->item;
-  return note_memory(r, rc);
+  return rc < 0 ? note_memory(r, rc) : rc;
 }
 
 int kvsp_reader_input(kvsp_reader *r, const void *data, size_t len,
@@ -237,7 +236,7 @@ int kvsp_reader_input(kvsp_reader *r, const void *data, size_t len,
   int rc;
   if (!r) return KVSP_ERR_ARG;
   rc = refusal(r);
-  if (rc != KVSP_OK) return rc;
+  if (rc != READER_GO_ON) return rc;
   return kvsp_tokenizer_input(&r->tokenizer, data, len, flags);
 }
 
@@ -282,7 +281,7 @@ int kvsp_reader_reserve(kvsp_reader *r, size_t want, void **data,
   int rc;
   if (!r || !data || !capacity) return KVSP_ERR_ARG;
   rc = refusal(r);
-  if (rc != KVSP_OK) return rc;
+  if (rc != READER_GO_ON) return rc;
   if (r->event && r->event->type != KVSP_EVENT_BLOB_BEGIN)
     return KVSP_ERR_STATE;
   if (reader_block_is_due(r)) return KVSP_ERR_STATE; /* its bytes would move */
@@ -296,7 +295,7 @@ int kvsp_reader_commit(kvsp_reader *r, size_t len, unsigned flags) {
   int rc;
   if (!r) return KVSP_ERR_ARG;
   rc = refusal(r);
-  if (rc != KVSP_OK) return rc;
+  if (rc != READER_GO_ON) return rc;
   return kvsp_tokenizer_commit(&r->tokenizer, len, flags);
 }
 

@@ -113,7 +113,7 @@ static int show_laces(kvsp_reader *r, kvsp_view v, uint64_t offset) {
     return kvsp_reader_element_fault(r, rc,
                                      "The Block's lacing makes no sense.");
   if (was_shown(r)) return KVSP_OK;
-  kvsp_track_note_time(b->track, b->pts_ns);
+  track_note_time(b->track, b->pts_ns);
   if (wants_block(r, b)) {
     show_block(r, v.data, offset);
   } else {
@@ -129,7 +129,7 @@ static int step_over_payload(kvsp_reader *r) {
   if (b->header.lacing != KVSP_LACING_NONE || r->event->size > SIZE_MAX / 4)
     return kvsp_reader_collect(r, r->event->size);
   if (was_shown(r)) return kvsp_tokenizer_skip(&r->tokenizer);
-  kvsp_track_note_time(b->track, b->pts_ns);
+  track_note_time(b->track, b->pts_ns);
   if (wants_block(r, b)) {
     b->laces.first = b->header.size;
     b->laces.sizes[0] = (size_t)(r->event->size - b->header.size);

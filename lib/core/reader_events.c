@@ -56,6 +56,9 @@ static int begin_lost_document(kvsp_reader *r) {
     r->failed = KVSP_ERR_SCHEMA;
     return kvsp_reader_fail(r, KVSP_ERR_SCHEMA, e->offset, e->id, reason);
   }
+  /* What is missing may be the end of the document before, too: its last block
+   * may have been cut, and filled up with the beginning of this one. */
+  if (r->document_open) r->document->shown.flags |= KVSP_FRAGMENT_DAMAGED;
   rc = begin_document(r, KVSP_FRAGMENT_DAMAGED);
   if (rc != KVSP_OK || r->landed) return rc;
   kvsp_reader_set_gap(r, KVSP_ERR_SCHEMA, e->offset, e->id, reason);

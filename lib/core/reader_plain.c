@@ -46,7 +46,7 @@ static bool read_plain(kvsp_view v, struct plain_block *b) {
 
 /* Whether its size is one that the steps would let pass. */
 static bool fits(const struct kvsp_tokenizer *t, const struct plain_block *b) {
-  if (b->size > t->limits.max_frame || b->size > SIZE_MAX / 2) return false;
+  if (b->size > t->limits.max_frame) return false; /* which fits a size_t */
   return b->header_size + b->size <= t->levels[1].bound - t->window.offset;
 }
 
@@ -124,10 +124,7 @@ static struct track *find_plain(const kvsp_reader *r, struct plain_block *b) {
       tokenizer_has_doubts(t) || t->window.offset <= r->shown_last)
     return NULL;
   track = track_find(&r->document->tracks, b->bytes[0] & 0x7F);
-  if (!track || track->shown.encodings ||
-      track->timestamp_scale != TRACK_SCALE_ONE)
-    return NULL;
-  return track;
+  return track && track->is_plain ? track : NULL;
 }
 
 int kvsp_reader_next_plain(kvsp_reader *r) {
@@ -140,7 +137,7 @@ int kvsp_reader_next_plain(kvsp_reader *r) {
     r->plain = rc == KVSP_OK || rc == KVSP_NEED_INPUT;
     if (rc != KVSP_OK) return rc;
     fill_frame(r, &b, track);
-    kvsp_track_note_time(track, r->frame.pts_ns);
+    track_note_time(track, r->frame.pts_ns);
     take_block(&r->tokenizer, &b, r->flags & KVSP_READ_NO_DATA);
     r->frame_index++;
     wanted = !r->filters || kvsp_reader_wants(r, &track->shown, r->frame.flags);

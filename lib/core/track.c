@@ -159,6 +159,8 @@ int kvsp_track_add(struct track_list *list, struct track *track) {
   if (rc != KVSP_OK) return rc;
   list->items = items;
   track->shown.index = (uint32_t)list->count;
+  track->is_plain =
+      track->shown.encodings == 0 && track->timestamp_scale == TRACK_SCALE_ONE;
   list->items[list->count++] = &track->shown;
   return KVSP_OK;
 }
@@ -187,15 +189,6 @@ bool kvsp_tracks_equal(const struct track_list *a, const struct track_list *b) {
       return false;
   }
   return true;
-}
-
-void kvsp_track_note_time(struct track *track, int64_t pts_ns) {
-  if (pts_ns == KVSP_TIME_NONE) return;
-  track->block_count++;
-  if (track->first_ns == KVSP_TIME_NONE || pts_ns < track->first_ns)
-    track->first_ns = pts_ns;
-  if (track->last_ns == KVSP_TIME_NONE || pts_ns > track->last_ns)
-    track->last_ns = pts_ns;
 }
 
 /* A track's last frame lasts as long as its frames do on average. */

@@ -30,6 +30,7 @@ struct track {
   uint64_t encoding_scope;  /* of all that shown.encodings tells of */
   kvsp_view stripped;       /* what is left out of each frame */
   uint64_t timestamp_scale; /* TrackTimestampScale in 1/2^32, usually one */
+  bool is_plain; /* neither encodings nor a timestamp scale of its own */
   /* Of the blocks seen in this fragment, for the mean distance of frames. */
   int64_t first_ns, last_ns;
   uint64_t block_count;
@@ -72,7 +73,13 @@ struct track *kvsp_track_at(const struct track_list *list, size_t index);
 bool kvsp_tracks_equal(const struct track_list *a, const struct track_list *b);
 
 /* Notes the time of a block. */
-void kvsp_track_note_time(struct track *track, int64_t pts_ns);
+static inline void track_note_time(struct track *track, int64_t pts_ns) {
+  if (pts_ns == KVSP_TIME_NONE) return;
+  track->block_count++;
+  if (track->first_ns == KVSP_TIME_NONE || pts_ns < track->first_ns)
+    track->first_ns = pts_ns;
+  if (pts_ns > track->last_ns) track->last_ns = pts_ns; /* NONE is the lowest */
+}
 /* When the last frame of all tracks ends; KVSP_TIME_NONE without any. */
 int64_t kvsp_tracks_end_ns(const struct track_list *list);
 

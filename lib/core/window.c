@@ -293,14 +293,21 @@ static size_t room_to_offer(const struct window *w, size_t want) {
   return room < want ? room : want;
 }
 
+/* What is reserved over and over again goes into one storage nearly twice, and
+ * that is below 128 KiB for pieces of 64. */
+static size_t reserve_capacity(size_t want) {
+  return want + want / 4 * 3;
+}
+
 static int prepare_carry(struct window *w, size_t want) {
   size_t len, have;
   drop_front(w);
   len = carry_len(w);
   if (!w->carry || kvsp_storage_is_shared(w->carry))
-    return move_carry(w, len + 2 * want);
+    return move_carry(w, len + reserve_capacity(want));
   have = kvsp_storage_capacity(w->carry);
-  if (len == 0) return have < want ? move_carry(w, 2 * want) : KVSP_OK;
+  if (len == 0)
+    return have < want ? move_carry(w, reserve_capacity(want)) : KVSP_OK;
   if (w->needed > have - w->carry_begin)
     return make_room(w, (size_t)(w->offset - w->carry_base) + w->needed);
   if (have - w->carry_end < want && len <= MOVE_MAX) compact(w);

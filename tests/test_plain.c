@@ -257,6 +257,56 @@ START_TEST(nearly_all_frames_are_plain) {
 }
 END_TEST
 
+/* Where the 20th plain frame ends. */
+static size_t end_of_plain(const struct bytes *b) {
+  const kvsp_item *item = NULL;
+  kvsp_reader *r = NULL;
+  size_t end = 0;
+  ck_assert_int_eq(kvsp_reader_new(&r, NULL), KVSP_OK);
+  ck_assert_int_eq(kvsp_reader_input(r, b->data, b->len, 0), KVSP_OK);
+  for (int count = 0; count < 20; count += r->plain) {
+    ck_assert_int_eq(kvsp_reader_next(r, &item), KVSP_OK);
+    if (r->plain) end = (size_t)(item->frame->offset + item->frame->size);
+  }
+  kvsp_reader_free(r);
+  return end;
+}
+
+/* What was lent is the reader's until it asks for more: a frame that ends with
+ * the piece can still be kept. */
+START_TEST(a_frame_is_there_until_the_next_call) {
+  static const uint32_t flags[] = {0, KVSP_READ_STRICT, KVSP_READ_NO_DATA};
+  const kvsp_reader_config config = {CONFIG, .flags = flags[_i]};
+  struct bytes b = {0};
+  const kvsp_item *item = NULL;
+  kvsp_reader *r = NULL;
+  uint8_t *piece;
+  int rc;
+  build_mixture(&b);
+  ck_assert_int_eq(kvsp_reader_new(&r, &config), KVSP_OK);
+  b.len = end_of_plain(&b);
+  piece = malloc(b.len);
+  ck_assert_ptr_nonnull(piece);
+  memcpy(piece, b.data, b.len);
+  ck_assert_int_eq(kvsp_reader_input(r, piece, b.len, 0), KVSP_OK);
+  for (rc = kvsp_reader_next(r, &item); rc == KVSP_OK;
+       rc = kvsp_reader_next(r, &item)) {
+    kvsp_buf *kept = NULL;
+    if (!r->plain) continue;
+    ck_assert_int_eq(kvsp_reader_input(r, "", 0, 0), KVSP_ERR_STATE);
+    ck_assert_int_eq(kvsp_frame_retain(item->frame, &kept),
+                     _i == 2 ? KVSP_ERR_ARG : KVSP_OK);
+    ck_assert_uint_eq(kvsp_reader_offset(r),
+                      item->frame->offset + item->frame->size);
+    kvsp_buf_unref(kept);
+  }
+  ck_assert_int_eq(rc, KVSP_NEED_INPUT);
+  free(piece);
+  kvsp_reader_free(r);
+  bytes_free(&b);
+}
+END_TEST
+
 /* ---- real streams ------------------------------------------------------- */
 
 static int is_visible(const struct dirent *entry) {
@@ -311,6 +361,7 @@ static Suite *plain_suite(void) {
   tcase_add_loop_test(t, sound_streams, 0, STREAMS);
   tcase_add_loop_test(t, damaged_streams, 0, STREAMS);
   tcase_add_test(t, nearly_all_frames_are_plain);
+  tcase_add_loop_test(t, a_frame_is_there_until_the_next_call, 0, 3);
   tcase_add_test(t, real_streams);
   suite_add_tcase(s, t);
   return s;

@@ -314,6 +314,7 @@ uint64_t kvsp_reader_offset(const kvsp_reader *r) {
 int kvsp_reader_set_limits(kvsp_reader *r, const kvsp_limits *limits) {
   if (!r) return KVSP_ERR_ARG;
   if (r->busy) return KVSP_ERR_REENTRANT;
+  r->plain = false; /* what is held may be beyond the new limits */
   return kvsp_tokenizer_set_limits(&r->tokenizer, limits);
 }
 

@@ -1,83 +1,10 @@
 #include <string.h>
 
 #include "reader.h"
-#include "tokenizer_parts.h"
-#include "vint.h"
+#include "tokenizer_plain.h"
 
-/*
- * The fast path.  Nearly all of a stream are SimpleBlocks without lacing that
- * follow each other in a Cluster and lie whole in the piece at hand.  One look
- * at such a block's first bytes tells what the tokenizer and the reader find
- * out in a dozen steps, and leaves both as those steps would.  Whatever is in
- * any way special is left to the steps.
- */
-
-/* The ID, a size of up to 8 bytes, a track number of one byte, timecode and
- * flags are shorter: one comparison with what is at hand is enough. */
-#define PLAIN_HEADERS_MAX 16u
-/* The Block's own header: track number, timecode, flags. */
-#define PLAIN_BLOCK_HEADER 4u
-
-struct plain_block {
-  const uint8_t *bytes; /* the Block */
-  size_t header_size;   /* of the SimpleBlock element */
-  uint64_t size;        /* of the Block, with its own header */
-};
-
-/* The block that v begins with; false when it is none, or
- * not plain, or not whole. */
-static bool read_plain(kvsp_view v, struct plain_block *b) {
-  uint64_t size;
-  int size_size;
-  if (v.len < PLAIN_HEADERS_MAX || v.data[0] != KVSP_ID_SIMPLE_BLOCK)
-    return false;
-  v.data++;
-  v.len--;
-  size_size = vint_read_size(v, &size);
-  if (size_size <= 0) return false;
-  v.data += size_size;
-  v.len -= (size_t)size_size;
-  b->bytes = v.data;
-  b->header_size = 1 + (size_t)size_size;
-  b->size = size;
-  return size >= PLAIN_BLOCK_HEADER && (v.data[0] & 0x80) &&
-         !(v.data[3] & (BLOCK_LACING | BLOCK_RESERVED));
-}
-
-/* Whether its size is one that the steps would let pass. */
-static bool fits(const struct kvsp_tokenizer *t, const struct plain_block *b) {
-  if (b->size > t->limits.max_frame) return false; /* which fits a size_t */
-  return b->header_size + b->size <= t->levels[1].bound - t->window.offset;
-}
-
-/* Makes all of it contiguous.  What comes before it is confirmed by it. */
-static int gather(kvsp_reader *r, struct plain_block *b) {
-  struct window *w = &r->tokenizer.window;
-  size_t whole = b->header_size + (size_t)b->size;
-  int rc;
-  if (whole <= w->left) return KVSP_OK;
-  if (r->flags & KVSP_READ_NO_DATA) return READER_GO_ON; /* is skipped */
-  if (r->tokenizer.recovers) w->hold = w->offset;
-  rc = kvsp_window_need(w, whole);
-  if (rc == KVSP_END) return READER_GO_ON; /* is cut */
-  if (rc < 0)
-    return kvsp_reader_fail(r, rc, w->offset, 0, kvsp_status_text(rc));
-  b->bytes = w->at + b->header_size;
-  return rc;
-}
-
-/* The tokenizer as the steps leave it behind the block, which is held like any
- * element, unless it is one that was skipped. */
-static void take_block(struct kvsp_tokenizer *t, const struct plain_block *b,
-                       bool is_skipped) {
-  if (is_skipped) {
-    t->window.hold = WINDOW_NO_HOLD;
-  } else if (t->recovers) {
-    t->window.hold = t->window.offset;
-  }
-  t->examined += b->header_size + PLAIN_BLOCK_HEADER;
-  window_take(&t->window, b->header_size + (size_t)b->size);
-}
+/* The reader's half of the fast path: plain blocks (tokenizer_plain.h) into
+ * FRAME items, without events. */
 
 /* The times of this Cluster's frames, where they can be computed without care:
  * blocks are at most 2^15 ticks away from their Cluster. */
@@ -117,28 +44,41 @@ static void fill_frame(kvsp_reader *r, const struct plain_block *b,
 }
 
 /* The block that comes next, if it is plain, of a track that is so too. */
-static struct track *find_plain(const kvsp_reader *r, struct plain_block *b) {
-  const struct kvsp_tokenizer *t = &r->tokenizer;
+static struct track *find_plain(kvsp_reader *r, struct plain_block *b) {
   struct track *track;
-  if (!read_plain(window_view(&t->window), b) || !fits(t, b) ||
-      tokenizer_has_doubts(t) || t->window.offset <= r->shown_last)
+  if (!tokenizer_next_plain(&r->tokenizer, b) ||
+      r->tokenizer.window.offset <= r->shown_last)
     return NULL;
   track = track_find(&r->document->tracks, b->bytes[0] & 0x7F);
   return track && track->is_plain ? track : NULL;
 }
 
+/* All of the block, as far as that is wanted. */
+static int gather(kvsp_reader *r, struct plain_block *b) {
+  const struct window *w = &r->tokenizer.window;
+  int rc;
+  if (b->header_size + b->size <= w->left) return KVSP_OK;
+  if (r->flags & KVSP_READ_NO_DATA) return READER_GO_ON; /* is skipped */
+  rc = tokenizer_need_plain(&r->tokenizer, b);
+  if (rc == KVSP_END) return READER_GO_ON; /* is cut */
+  if (rc >= 0) return rc;
+  return kvsp_reader_fail(r, rc, w->offset, 0, kvsp_status_text(rc));
+}
+
 int kvsp_reader_next_plain(kvsp_reader *r) {
   bool wanted = false;
-  r->item.frame = NULL;
   while (!wanted) {
     struct plain_block b;
     struct track *track = find_plain(r, &b);
     int rc = track ? gather(r, &b) : READER_GO_ON;
     r->plain = rc == KVSP_OK || rc == KVSP_NEED_INPUT;
-    if (rc != KVSP_OK) return rc;
+    if (rc != KVSP_OK) {
+      r->item.frame = NULL;
+      return rc;
+    }
     fill_frame(r, &b, track);
     track_note_time(track, r->frame.pts_ns);
-    take_block(&r->tokenizer, &b, r->flags & KVSP_READ_NO_DATA);
+    tokenizer_show_plain(&r->tokenizer, &b, r->flags & KVSP_READ_NO_DATA);
     r->frame_index++;
     wanted = !r->filters || kvsp_reader_wants(r, &track->shown, r->frame.flags);
   }
@@ -150,23 +90,15 @@ int kvsp_reader_next_plain(kvsp_reader *r) {
 /* Whether both halves stand where a block of a Cluster ended, with nothing in
  * doubt or due. */
 static bool is_between_blocks(const kvsp_reader *r) {
-  const struct kvsp_tokenizer *t = &r->tokenizer;
-  if (t->event.type != KVSP_EVENT_BLOB_END || t->state != TOKENIZER_ELEMENT)
-    return false;
-  if (t->header.id_size > 0 || t->delivered > 0 || t->window.reserved > 0 ||
-      t->error.status != KVSP_OK)
-    return false;
-  if (t->depth != 2 || t->close_to != 2 || t->levels[1].id != KVSP_ID_CLUSTER)
-    return false;
-  return !r->failed && !r->resyncing && r->document->announced &&
-         t->rules.timestamp_max != UINT64_MAX; /* there was a block */
+  return tokenizer_is_behind_block(&r->tokenizer) && !r->failed &&
+         !r->resyncing && r->document->announced &&
+         r->tokenizer.rules.timestamp_max != UINT64_MAX; /* had a block */
 }
 
 int kvsp_reader_begin_plain(kvsp_reader *r) {
   kvsp_frame *f = &r->frame;
   kvsp_item *item = &r->item;
-  if (!is_between_blocks(r) || r->plain_is_off || r->tokenizer.checks_crc ||
-      !set_times(r))
+  if (!is_between_blocks(r) || r->plain_is_off || !set_times(r))
     return READER_GO_ON;
   memset(f, 0, sizeof *f);
   f->fragment = &r->document->shown;

@@ -597,7 +597,7 @@ static int step_element(kvsp_tokenizer *t) {
   if (t->depth > t->close_to) return TOKENIZER_GO_ON;
   rc = check_element(t);
   if (rc != KVSP_OK) return rc;
-  if (t->doubtful > 0) {
+  if (t->recovers) {
     rc = kvsp_tokenizer_need_block(t);
     if (rc != KVSP_OK) return rc;
   }

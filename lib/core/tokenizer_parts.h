@@ -1,7 +1,7 @@
 /*
- * tokenizer_parts.h - what the two halves of the tokenizer share: tokenizer.c,
- * which reads elements, and tokenizer_recovery.c, which goes on where they
- * made no sense.
+ * tokenizer_parts.h - what the parts of the tokenizer share: tokenizer.c, which
+ * reads elements, tokenizer_recovery.c, which goes on where they made no sense,
+ * and tokenizer_plain.h, the fast path.
  */
 #ifndef KVSP_CORE_TOKENIZER_PARTS_H
 #define KVSP_CORE_TOKENIZER_PARTS_H
@@ -45,8 +45,8 @@ static inline void tokenizer_forget_header(kvsp_tokenizer *t) {
 /* An element that makes sense confirms the one before it, which is kept up to
  * here, and is itself in doubt until the next. */
 void kvsp_tokenizer_hold_element(kvsp_tokenizer *t);
-/* Where there are doubts: waits for what tells whether the element here, if it
- * looks like a block, is one.  KVSP_OK; KVSP_NEED_INPUT; errors of memory. */
+/* Waits for what tells whether the element here, if it looks like a block, is
+ * one.  KVSP_OK; KVSP_NEED_INPUT; errors of memory. */
 int kvsp_tokenizer_need_block(kvsp_tokenizer *t);
 /* Whether a misplaced element is a block that lost its Cluster. */
 int kvsp_tokenizer_check_lost_block(kvsp_tokenizer *t, bool *lost);

@@ -60,11 +60,14 @@ static int need_block(kvsp_tokenizer *t) {
                           h->id_size + h->size_size + (size_t)wanted);
 }
 
-/* Where it matters whether the element here is convincing, what tells is waited
- * for: what is done about others must not depend on how much of it is there. */
+/* Whether the element here is convincing must not depend on how much of it is
+ * there: what tells is waited for.  A group, which has to be there whole for
+ * that, only where others are in doubt. */
 int kvsp_tokenizer_need_block(kvsp_tokenizer *t) {
+  uint64_t id = t->header.id;
   int rc;
-  if (t->doubtful == 0 || !is_block(t->header.id) ||
+  if (!(id == KVSP_ID_SIMPLE_BLOCK ||
+        (id == KVSP_ID_BLOCK_GROUP && t->doubtful > 0)) ||
       t->header.size > t->limits.max_frame)
     return KVSP_OK;
   rc = need_block(t);

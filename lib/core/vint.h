@@ -19,14 +19,8 @@ static inline uint64_t vint_mask(unsigned length) {
 
 /* The place of the first bit that is set; first is not 0. */
 static inline unsigned vint_length(uint8_t first) {
-#if defined(__GNUC__)
   return (unsigned)__builtin_clz((unsigned)first) -
          8 * ((unsigned)sizeof(unsigned) - 1) + 1;
-#else
-  unsigned length = 1;
-  for (; (first & 0x80) == 0; first = (uint8_t)(first << 1)) length++;
-  return length;
-#endif
 }
 
 /* Compilers make one load and a byte swap of it. */

@@ -214,7 +214,9 @@ static void use_frame(const AVFrame *frame, kvsp_picture *picture) {
 
 static int run_sws(struct convert *c, const AVFrame *frame,
                    kvsp_picture *picture) {
-  size_t stride = round_up((size_t)c->key.width * bytes_per_pixel(c->format));
+  /* libswscale writes groups of pixels, and leaves out the last pixels of a
+   * row that has no room for a whole group. */
+  size_t stride = round_up((size_t)c->key.width) * bytes_per_pixel(c->format);
   uint8_t *planes[4] = {NULL, NULL, NULL, NULL};
   int strides[4] = {0, 0, 0, 0};
   int rc;

@@ -72,7 +72,9 @@ typedef struct kvsp_decoder_config {
                              than 16384 (or max_width, max_height), a picture
                              is refused with KVSP_ERR_CODEC.  With NATIVE:
                              KVSP_ERR_ARG                                  */
-  uint32_t threads;       /* 0: as many as the machine has                 */
+  uint32_t threads;       /* that decode; without LOW_DELAY up to 4 of them
+                             scale large pictures, too, with the same result.
+                             0: as many as the machine has                 */
   uint32_t flags;         /* KVSP_DECODE_*                                 */
   uint32_t max_width;     /* larger pictures are refused with KVSP_ERR_CODEC,
                              before memory is taken; 0: 16384              */

@@ -1,14 +1,20 @@
 #include "convert.h"
 
+#include <libavutil/cpu.h>
 #include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
 #include <string.h>
 
 #include "av_memory.h"
 
-/* What the widest vector instructions want, and what they may write beyond a
- * row's end. */
+/* What the widest vector instructions want, in bytes; and a multiple of the
+ * pixels that they write at once. */
 #define ALIGNMENT ((size_t)64)
+
+/* More threads than that hardly make a picture faster, nor do they when each
+ * has less to do than this, in pixels. */
+#define MAX_THREADS 4
+#define PIXELS_PER_THREAD (128 * 1024)
 
 /* A picture of one row and thousands of columns, scaled to the height that is
  * wanted, would be wider than memory is large. */
@@ -100,6 +106,14 @@ static int max_aspect_size(uint32_t max) {
   return (int)(max > MAX_ASPECT_SIZE ? max : MAX_ASPECT_SIZE);
 }
 
+/* With low delay the caller's thread converts: it waits for nobody. */
+static int max_threads(const kvsp_decoder_config *config) {
+  int64_t threads = config->threads;
+  if (threads == 0) threads = av_cpu_count();
+  if (config->flags & KVSP_DECODE_LOW_DELAY || threads < 1) return 1;
+  return threads > MAX_THREADS ? MAX_THREADS : (int)threads;
+}
+
 void kvsp_av_convert_init(struct convert *c, const kvsp_allocator *allocator,
                           const kvsp_decoder_config *config) {
   memset(c, 0, sizeof *c);
@@ -109,10 +123,12 @@ void kvsp_av_convert_init(struct convert *c, const kvsp_allocator *allocator,
   c->height = config->height;
   c->max_width = max_aspect_size(config->max_width);
   c->max_height = max_aspect_size(config->max_height);
+  c->threads = max_threads(config);
 }
 
 void kvsp_av_convert_free(struct convert *c) {
   sws_freeContext(c->sws);
+  av_frame_free(&c->target);
   kvsp_av_release(c->allocator, c->memory, c->memory_size);
   c->sws = NULL;
   c->memory = NULL;
@@ -167,25 +183,157 @@ static void set_colors(struct SwsContext *sws, const struct convert_key *key,
                            contrast, saturation);
 }
 
-static int open_sws(struct convert *c, const struct convert_key *key) {
+static int open_sws(struct SwsContext **out, const struct convert_key *key,
+                    int threads) {
   int full_range = 0;
   int source_format = plain_format(key->source_format, &full_range);
-  sws_freeContext(c->sws);
-  c->sws = NULL;
+  struct SwsContext *sws;
+  int rc;
+  *out = NULL;
   if (!sws_isSupportedInput((enum AVPixelFormat)source_format)) {
     return KVSP_ERR_CODEC;
   }
-  c->sws = sws_alloc_context();
-  if (!c->sws) return KVSP_ERR_NOMEM;
-  if (set_geometry(c->sws, key, source_format) < 0) goto fail;
-  if (sws_init_context(c->sws, NULL, NULL) < 0) goto fail;
-  set_colors(c->sws, key, full_range);
-  c->key = *key;
+  sws = sws_alloc_context();
+  if (!sws) return KVSP_ERR_NOMEM;
+  rc = set_geometry(sws, key, source_format);
+  if (rc >= 0 && threads > 1) rc = av_opt_set_int(sws, "threads", threads, 0);
+  if (rc >= 0) rc = sws_init_context(sws, NULL, NULL);
+  if (rc < 0) {
+    sws_freeContext(sws);
+    return rc == AVERROR(ENOMEM) ? KVSP_ERR_NOMEM : KVSP_ERR_CODEC;
+  }
+  set_colors(sws, key, full_range);
+  *out = sws;
   return KVSP_OK;
-fail:
+}
+
+/* Planar YUV without alpha, which is what codecs are made for. */
+static int is_plain_yuv(const AVPixFmtDescriptor *format) {
+  const uint64_t others = AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL |
+                          AV_PIX_FMT_FLAG_ALPHA | AV_PIX_FMT_FLAG_BAYER |
+                          AV_PIX_FMT_FLAG_BITSTREAM | AV_PIX_FMT_FLAG_HWACCEL;
+  return format && format->nb_components == 3 &&
+         format->flags & AV_PIX_FMT_FLAG_PLANAR && !(format->flags & others);
+}
+
+static int64_t pixels(int width, int height) {
+  return (int64_t)width * height;
+}
+
+static int is_scaled(const struct convert_key *key) {
+  return key->width != key->source_width || key->height != key->source_height;
+}
+
+/*
+ * libswscale's threads each make some rows.  That gives the same samples with
+ * any number of them for YUV; not with Bayer patterns.  Without scaling they
+ * would only get in the way of those that decode, which takes longer.
+ */
+static int count_threads(const struct convert *c,
+                         const struct convert_key *key) {
+  int64_t size = pixels(key->source_width, key->source_height);
+  int64_t target_size = pixels(key->width, key->height);
+  if (size < target_size) size = target_size;
+  if (!is_scaled(key) || !is_plain_yuv(av_pix_fmt_desc_get(
+                             (enum AVPixelFormat)key->source_format)))
+    return 1;
+  size /= PIXELS_PER_THREAD;
+  if (size >= c->threads) return c->threads;
+  return size < 1 ? 1 : (int)size;
+}
+
+/* GRAY8 of 8-bit luma, not scaled: what becomes of a sample depends on nothing
+ * but its value. */
+static int is_gray_by_value(const struct convert_key *key) {
+  const AVPixFmtDescriptor *format =
+      av_pix_fmt_desc_get((enum AVPixelFormat)key->source_format);
+  const AVComponentDescriptor *luma;
+  if (key->format != AV_PIX_FMT_GRAY8 || is_scaled(key) ||
+      !is_plain_yuv(format)) {
+    return 0;
+  }
+  luma = &format->comp[0];
+  return luma->plane == 0 && luma->step == 1 && luma->offset == 0 &&
+         luma->shift == 0 && luma->depth == 8;
+}
+
+/* All values, in two rows; the other planes are grey. */
+static AVFrame *make_values(int format) {
+  AVFrame *values = av_frame_alloc();
+  if (!values) return NULL;
+  values->format = format;
+  values->width = 256;
+  values->height = 2;
+  if (av_frame_get_buffer(values, 0) < 0) {
+    av_frame_free(&values);
+    return NULL;
+  }
+  for (int i = 0; i < 4 && values->buf[i]; i++)
+    memset(values->buf[i]->data, 0x80, (size_t)values->buf[i]->size);
+  for (int i = 0; i < 256; i++) {
+    values->data[0][i] = (uint8_t)i;
+    values->data[0][values->linesize[0] + i] = (uint8_t)i;
+  }
+  return values;
+}
+
+/* What libswscale makes of each value; by itself it would take several times
+ * as long over each picture. */
+static int fill_gray_table(struct convert *c, const struct convert_key *key) {
+  struct convert_key small = *key;
+  uint8_t rows[2 * 256 + 64] = {0};
+  uint8_t *planes[4] = {rows, NULL, NULL, NULL};
+  const int strides[4] = {256, 0, 0, 0};
+  struct SwsContext *sws;
+  AVFrame *values;
+  int rc;
+  small.width = small.source_width = 256;
+  small.height = small.source_height = 2;
+  rc = open_sws(&sws, &small, 1);
+  if (rc != KVSP_OK) return rc;
+  values = make_values(key->source_format);
+  if (!values) {
+    rc = KVSP_ERR_NOMEM;
+  } else if (sws_scale(sws, (const uint8_t *const *)values->data,
+                       values->linesize, 0, 2, planes, strides) != 2) {
+    rc = KVSP_ERR_CODEC;
+  }
+  memcpy(c->gray, rows, sizeof c->gray);
+  av_frame_free(&values);
+  sws_freeContext(sws);
+  return rc;
+}
+
+static int open_gray(struct convert *c, const struct convert_key *key) {
+  int rc = fill_gray_table(c, key);
+  if (rc != KVSP_OK) return rc;
+  c->way = CONVERT_GRAY_PLANE;
+  for (int i = 0; i < 256; i++)
+    if (c->gray[i] != i) c->way = CONVERT_GRAY_TABLE;
+  return KVSP_OK;
+}
+
+/* Without the threads where there are none to be had. */
+static int open_scaler(struct convert *c, const struct convert_key *key) {
+  int rc;
+  c->sws_threads = count_threads(c, key);
+  rc = open_sws(&c->sws, key, c->sws_threads);
+  if (rc == KVSP_ERR_CODEC && c->sws_threads > 1) {
+    c->sws_threads = 1;
+    rc = open_sws(&c->sws, key, 1);
+  }
+  if (rc == KVSP_OK) c->way = CONVERT_SWS;
+  return rc;
+}
+
+static int open_way(struct convert *c, const struct convert_key *key) {
+  int rc;
+  c->way = CONVERT_NOTHING;
   sws_freeContext(c->sws);
   c->sws = NULL;
-  return KVSP_ERR_CODEC;
+  rc = is_gray_by_value(key) ? open_gray(c, key) : open_scaler(c, key);
+  c->key = *key;
+  return rc;
 }
 
 static int make_room(struct convert *c, size_t size) {
@@ -193,6 +341,7 @@ static int make_room(struct convert *c, size_t size) {
   if (size <= c->memory_size) return KVSP_OK;
   memory = kvsp_av_alloc(c->allocator, size);
   if (!memory) return KVSP_ERR_NOMEM;
+  if (c->target) av_buffer_unref(&c->target->buf[0]);
   kvsp_av_release(c->allocator, c->memory, c->memory_size);
   c->memory = memory;
   c->memory_size = size;
@@ -203,8 +352,8 @@ static size_t round_up(size_t n) {
   return (n + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
 }
 
-static void use_frame(const AVFrame *frame, kvsp_picture *picture) {
-  for (int i = 0; i < 4; i++) {
+static void use_frame(const AVFrame *frame, kvsp_picture *picture, int planes) {
+  for (int i = 0; i < planes; i++) {
     picture->plane[i] = frame->data[i];
     picture->stride[i] = frame->linesize[i];
   }
@@ -212,13 +361,14 @@ static void use_frame(const AVFrame *frame, kvsp_picture *picture) {
   picture->height = (uint32_t)frame->height;
 }
 
-static int run_sws(struct convert *c, const AVFrame *frame,
-                   kvsp_picture *picture) {
-  /* libswscale writes groups of pixels, and leaves out the last pixels of a
-   * row that has no room for a whole group. */
+/*
+ * Sets plane 0 of the picture to memory of c's.  Rows are so long that vector
+ * code may write whole groups of pixels: libswscale leaves out the last pixels
+ * of a row where they do not fit, and one thread must not reach into the next
+ * one's rows.
+ */
+static int make_target(struct convert *c, kvsp_picture *picture) {
   size_t stride = round_up((size_t)c->key.width) * bytes_per_pixel(c->format);
-  uint8_t *planes[4] = {NULL, NULL, NULL, NULL};
-  int strides[4] = {0, 0, 0, 0};
   int rc;
   if (stride > INT32_MAX ||
       stride > (SIZE_MAX - 2 * ALIGNMENT) / (size_t)c->key.height) {
@@ -226,17 +376,86 @@ static int run_sws(struct convert *c, const AVFrame *frame,
   }
   rc = make_room(c, stride * (size_t)c->key.height + 2 * ALIGNMENT);
   if (rc != KVSP_OK) return rc;
-  planes[0] = c->memory + (ALIGNMENT - (uintptr_t)c->memory % ALIGNMENT);
-  strides[0] = (int)stride;
-  if (sws_scale(c->sws, (const uint8_t *const *)frame->data, frame->linesize, 0,
-                frame->height, planes, strides) != c->key.height) {
-    return KVSP_ERR_CODEC;
-  }
-  picture->plane[0] = planes[0];
+  picture->plane[0] =
+      c->memory + (ALIGNMENT - (uintptr_t)c->memory % ALIGNMENT);
   picture->stride[0] = (ptrdiff_t)stride;
   picture->width = (uint32_t)c->key.width;
   picture->height = (uint32_t)c->key.height;
   return KVSP_OK;
+}
+
+static uint8_t *target_plane(const struct convert *c,
+                             const kvsp_picture *picture) {
+  return c->memory + (picture->plane[0] - c->memory);
+}
+
+static int run_sws_alone(struct convert *c, const AVFrame *frame,
+                         const kvsp_picture *picture) {
+  uint8_t *planes[4] = {target_plane(c, picture), NULL, NULL, NULL};
+  int strides[4] = {(int)picture->stride[0], 0, 0, 0};
+  int rows = sws_scale(c->sws, (const uint8_t *const *)frame->data,
+                       frame->linesize, 0, frame->height, planes, strides);
+  if (rows == AVERROR(ENOMEM)) return KVSP_ERR_NOMEM;
+  return rows == c->key.height ? KVSP_OK : KVSP_ERR_CODEC;
+}
+
+static void release_nothing(void *opaque, uint8_t *data) {
+  (void)opaque;
+  (void)data;
+}
+
+/* Only sws_scale_frame uses threads, and it wants to hold what it writes. */
+static int wrap_target(struct convert *c, const kvsp_picture *picture) {
+  if (!c->target) c->target = av_frame_alloc();
+  if (!c->target) return KVSP_ERR_NOMEM;
+  if (!c->target->buf[0]) {
+    c->target->buf[0] =
+        av_buffer_create(c->memory, c->memory_size, release_nothing, NULL, 0);
+  }
+  if (!c->target->buf[0]) return KVSP_ERR_NOMEM;
+  c->target->data[0] = target_plane(c, picture);
+  c->target->linesize[0] = (int)picture->stride[0];
+  c->target->width = c->key.width;
+  c->target->height = c->key.height;
+  c->target->format = c->key.format;
+  return KVSP_OK;
+}
+
+static int run_sws_threads(struct convert *c, const AVFrame *frame,
+                           const kvsp_picture *picture) {
+  int rc = wrap_target(c, picture);
+  if (rc != KVSP_OK) return rc;
+  rc = sws_scale_frame(c->sws, c->target, frame);
+  if (rc == AVERROR(ENOMEM)) return KVSP_ERR_NOMEM;
+  return rc < 0 ? KVSP_ERR_CODEC : KVSP_OK;
+}
+
+static void run_gray_table(const struct convert *c, const AVFrame *frame,
+                           const kvsp_picture *picture) {
+  uint8_t *to = target_plane(c, picture);
+  const uint8_t *from = frame->data[0];
+  for (int y = 0; y < frame->height; y++) {
+    for (int x = 0; x < frame->width; x++) to[x] = c->gray[from[x]];
+    from += frame->linesize[0];
+    to += picture->stride[0];
+  }
+}
+
+static int run_way(struct convert *c, const AVFrame *frame,
+                   kvsp_picture *picture) {
+  int rc;
+  if (c->way == CONVERT_GRAY_PLANE) {
+    use_frame(frame, picture, 1);
+    return KVSP_OK;
+  }
+  rc = make_target(c, picture);
+  if (rc != KVSP_OK) return rc;
+  if (c->way == CONVERT_GRAY_TABLE) {
+    run_gray_table(c, frame, picture);
+    return KVSP_OK;
+  }
+  return c->sws_threads > 1 ? run_sws_threads(c, frame, picture)
+                            : run_sws_alone(c, frame, picture);
 }
 
 static int same_key(const struct convert_key *a, const struct convert_key *b) {
@@ -255,12 +474,12 @@ int kvsp_av_convert(struct convert *c, const AVFrame *frame,
   memset(picture->stride, 0, sizeof picture->stride);
   picture->format = c->format;
   if (c->format == KVSP_PICTURE_NATIVE) {
-    use_frame(frame, picture);
+    use_frame(frame, picture, 4);
     return KVSP_OK;
   }
   key = make_key(c, frame);
   if (!needs_conversion(&key)) {
-    use_frame(frame, picture);
+    use_frame(frame, picture, 4);
     return KVSP_OK;
   }
   if (!size_allowed(c, &key)) {
@@ -268,9 +487,9 @@ int kvsp_av_convert(struct convert *c, const AVFrame *frame,
     return KVSP_ERR_CODEC;
   }
   c->message = "libswscale cannot convert the picture";
-  if (!c->sws || !same_key(&key, &c->key)) {
-    rc = open_sws(c, &key);
+  if (c->way == CONVERT_NOTHING || !same_key(&key, &c->key)) {
+    rc = open_way(c, &key);
     if (rc != KVSP_OK) return rc;
   }
-  return run_sws(c, frame, picture);
+  return run_way(c, frame, picture);
 }

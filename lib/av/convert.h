@@ -1,6 +1,7 @@
 /*
  * convert.h - decoded frames to the format and size that the caller wants, by
- * libswscale.  Knows pixel formats and colour; knows no codec and no time.
+ * libswscale, or as libswscale would.  Knows pixel formats and colour; knows no
+ * codec and no time.
  */
 #ifndef KVSP_AV_CONVERT_H
 #define KVSP_AV_CONVERT_H
@@ -16,13 +17,26 @@ struct convert_key {
   int width, height, format;
 };
 
+/* How the pictures of a key are made. */
+enum convert_way {
+  CONVERT_NOTHING, /* no key yet                                           */
+  CONVERT_SWS,
+  CONVERT_GRAY_TABLE, /* each sample by itself, by gray[]                  */
+  CONVERT_GRAY_PLANE  /* the frame's own luma is what is wanted            */
+};
+
 struct convert {
   const kvsp_allocator *allocator;
   uint32_t format;           /* KVSP_PICTURE_*                                */
   uint32_t width, height;    /* as in kvsp_decoder_config                     */
   int max_width, max_height; /* of what follows from the aspect            */
+  int threads;               /* that may work on one picture              */
   struct convert_key key;
+  enum convert_way way;
+  uint8_t gray[256];
   struct SwsContext *sws;
+  int sws_threads; /* of sws                                               */
+  AVFrame *target; /* with several threads: memory, as they want it        */
   uint8_t *memory; /* the last converted picture, not aligned              */
   size_t memory_size;
   const char *message; /* static                                           */

@@ -324,7 +324,7 @@ int avcodec_default_get_buffer2(AVCodecContext *context, AVFrame *frame,
 
 struct SwsContext {
   const AVClass *class;
-  int srcw, srch, src_format, dstw, dsth, dst_format, flags, chroma;
+  int srcw, srch, src_format, dstw, dsth, dst_format, flags, chroma, threads;
 };
 
 #define FIELD(name, field)                                              \
@@ -342,6 +342,7 @@ static const AVOption sws_fields[] = {
     FIELD("src_v_chr_pos", chroma),
     FIELD("src_format", src_format),
     FIELD("dst_format", dst_format),
+    FIELD("threads", threads),
     {.name = NULL},
 };
 
@@ -409,4 +410,30 @@ int sws_scale(struct SwsContext *sws, const uint8_t *const source[],
   value += source[0][(size_t)source_stride[0] * (size_t)(height - 1)];
   memset(target[0], value & 0x7F, (size_t)target_stride[0] * (size_t)sws->dsth);
   return (decide() & 0x0F) == 0x0F ? sws->dsth - 1 : sws->dsth;
+}
+
+/* As the real one: it holds both while it works. */
+int sws_scale_frame(struct SwsContext *sws, AVFrame *target,
+                    const AVFrame *source) {
+  uint8_t *const planes[4] = {target->data[0], NULL, NULL, NULL};
+  AVBufferRef *held;
+  unsigned decision = decide();
+  int rows;
+  require(sws->threads > 1, "threads where there are none");
+  require(source->buf[0] && target->buf[0], "a frame that cannot be held");
+  require(target->width == sws->dstw && target->height == sws->dsth &&
+              target->format == sws->dst_format,
+          "another target than it was made for");
+  require(target->buf[0]->data <= target->data[0] &&
+              target->data[0] +
+                      (size_t)target->linesize[0] * (size_t)target->height <=
+                  target->buf[0]->data + target->buf[0]->size,
+          "a target beyond its buffer");
+  if (decision == 0x8E) return AVERROR(ENOMEM);
+  held = av_buffer_ref(target->buf[0]);
+  if (!held) return AVERROR(ENOMEM);
+  rows = sws_scale(sws, (const uint8_t *const *)source->data, source->linesize,
+                   0, source->height, planes, target->linesize);
+  av_buffer_unref(&held);
+  return rows == sws->dsth ? 0 : AVERROR(EINVAL);
 }

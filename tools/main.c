@@ -47,6 +47,7 @@ static const struct command commands[] = {
      command_events},
     {"elements", "the Matroska elements with offsets, sizes and values",
      command_elements},
+    {"merge", "many fragments into one stream that plays", command_merge},
     {"dump", "frames to images: PNG, JPEG, PPM", command_dump},
     {"generate", "a sample GetMedia stream with a moving test picture",
      command_generate},

@@ -38,6 +38,7 @@
 
 #include <kvsparse/common.h>
 #include <kvsparse/ebml.h>
+#include <kvsparse/merger.h>
 #include <kvsparse/reader.h>
 #include <kvsparse/tokenizer.h>
 

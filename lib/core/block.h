@@ -11,6 +11,8 @@
 
 /* Track number, timecode, flags and lace count take at most this. */
 #define BLOCK_HEADER_MAX 12u
+/* A track number of one byte, timecode, flags: nearly all blocks have that. */
+#define BLOCK_PLAIN_HEADER 4u
 /* The lace count is one byte. */
 #define BLOCK_LACES_MAX 256u
 

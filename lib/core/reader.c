@@ -166,12 +166,23 @@ static int take_event(kvsp_reader *r) {
   return READER_GO_ON;
 }
 
+/* The event in hand was handled; where the head lacks the memory for it, it is
+ * taken up by the next call. */
+static int take_head(kvsp_reader *r) {
+  bool is_faulty = r->event->offset == r->passed_over ||
+                   (r->due & DUE_GAP && r->gap.status != KVSP_ERR_CRC);
+  int rc = kvsp_head_take(r->head, r->event, is_faulty);
+  r->head->behind = rc != KVSP_OK;
+  return rc;
+}
+
 /* Handles the event in hand; it stays in hand when it must come again. */
 static int handle_event(kvsp_reader *r) {
-  int rc = r->failed
-               ? r->failed
-               : kvsp_reader_handle_event(r); /* what was lent may be gone */
+  bool handled = r->head && r->head->behind;
+  int rc = r->failed; /* what was lent may be gone */
+  if (rc == KVSP_OK && !handled) rc = kvsp_reader_handle_event(r);
   if (rc == READER_AGAIN) return READER_GO_ON;
+  if (rc == KVSP_OK && r->head) rc = take_head(r);
   if (rc != KVSP_OK) return rc;
   if (r->event->type != KVSP_EVENT_MASTER_END) r->landed = false;
   r->event = NULL;

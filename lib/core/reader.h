@@ -14,6 +14,7 @@
 
 #include "block.h"
 #include "document.h"
+#include "head.h"
 #include "tokenizer.h"
 
 /* What inner steps return besides codes for the caller. */
@@ -77,7 +78,8 @@ struct kvsp_reader {
 
   const kvsp_event *event; /* being handled; NULL: take the next */
   struct block_in_hand block;
-  uint64_t frame_index;             /* of the next frame in the fragment */
+  struct head *head;    /* what to keep of it as bytes; NULL: nothing */
+  uint64_t frame_index; /* of the next frame in the fragment */
   uint64_t shown[READER_SHOWN_MAX]; /* offsets of the last blocks shown, ... */
   unsigned shown_next;              /* ... of which this one is replaced next */
   uint64_t shown_last;              /* the highest of all */

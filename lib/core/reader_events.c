@@ -25,6 +25,7 @@ static int end_document(kvsp_reader *r) {
 static int begin_document(kvsp_reader *r, uint32_t flags) {
   if (r->document_open) return end_document(r);
   rotate_documents(r);
+  if (r->head) kvsp_head_reset(r->head);
   kvsp_window_trim(&r->tokenizer.window);
   r->document->shown.index = r->document_count++;
   r->document->shown.offset = r->event->offset;
@@ -109,6 +110,7 @@ static int begin_implied(kvsp_reader *r) {
 /* A master that says nothing of fragments and frames.  A CRC-32 in it is seen
  * by going into it. */
 static int begin_unneeded(kvsp_reader *r) {
+  if (r->head && kvsp_head_wants(r->head, r->event)) return KVSP_OK;
   return r->flags & KVSP_READ_CHECK_CRC ? KVSP_OK : kvsp_reader_pass_over(r);
 }
 
@@ -202,6 +204,14 @@ static int pass_misplaced(kvsp_reader *r) {
   return rc;
 }
 
+/* A binary value that is collected whole. */
+static int begin_binary(kvsp_reader *r) {
+  const kvsp_event *e = r->event;
+  if (e->size > r->tokenizer.limits.max_value)
+    return kvsp_reader_status_fault(r, KVSP_ERR_LIMIT_VALUE);
+  return kvsp_tokenizer_collect_up_to(&r->tokenizer, e->size, e->size);
+}
+
 static int on_blob_begin(kvsp_reader *r) {
   const kvsp_event *e = r->event;
   if (e->flags & KVSP_EVENT_MISPLACED) return pass_misplaced(r);
@@ -210,11 +220,10 @@ static int on_blob_begin(kvsp_reader *r) {
     case KVSP_ID_ENCRYPTED_BLOCK: return kvsp_reader_encrypted_block(r);
     case KVSP_ID_CODEC_PRIVATE:
     case KVSP_ID_CONTENT_COMP_SETTINGS:
-    case KVSP_ID_TAG_BINARY:
-      if (e->size > r->tokenizer.limits.max_value)
-        return kvsp_reader_status_fault(r, KVSP_ERR_LIMIT_VALUE);
-      return kvsp_tokenizer_collect_up_to(&r->tokenizer, e->size, e->size);
-    default: return kvsp_reader_pass_over(r);
+    case KVSP_ID_TAG_BINARY: return begin_binary(r);
+    default:
+      if (r->head && kvsp_head_wants(r->head, e)) return begin_binary(r);
+      return kvsp_reader_pass_over(r);
   }
 }
 

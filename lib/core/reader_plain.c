@@ -30,8 +30,8 @@ static void fill_frame(kvsp_reader *r, const struct plain_block *b,
   const struct plain_times *times = &r->plain_times;
   kvsp_frame *f = &r->frame;
   f->track = &track->shown;
-  f->size = b->size - PLAIN_BLOCK_HEADER;
-  f->offset = r->tokenizer.window.offset + b->header_size + PLAIN_BLOCK_HEADER;
+  f->size = b->size - BLOCK_PLAIN_HEADER;
+  f->offset = r->tokenizer.window.offset + b->header_size + BLOCK_PLAIN_HEADER;
   f->index = r->frame_index;
   f->pts_ns = times->cluster_ns + times->tick_ns * block_timecode(b->bytes + 1);
   if (times->has_producer)
@@ -39,7 +39,7 @@ static void fill_frame(kvsp_reader *r, const struct plain_block *b,
   f->duration_ns = track->shown.default_duration_ns;
   f->flags = block_frame_flags(b->bytes[3]);
   if (r->flags & KVSP_READ_NO_DATA) return;
-  f->data.data = b->bytes + PLAIN_BLOCK_HEADER;
+  f->data.data = b->bytes + BLOCK_PLAIN_HEADER;
   f->data.len = (size_t)f->size;
 }
 

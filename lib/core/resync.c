@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "block.h"
 #include "vint.h"
 
 /* Real EBML headers have 20 to 60 bytes and up to 8 children. */
@@ -165,9 +166,10 @@ static enum verdict check_block(struct window *w, uint64_t offset,
                          : track == 0 || track > 127)
     return NO;
   if (v.len < (size_t)number_size + 3) return UNDECIDED;
-  if (v.data[number_size + 2] & 0x70) return NO; /* reserved flags */
+  if (v.data[number_size + 2] & BLOCK_RESERVED) return NO;
   /* A lace has a count. */
-  if ((v.data[number_size + 2] & 0x06) && size < (unsigned)number_size + 4)
+  if (v.data[number_size + 2] & BLOCK_LACING &&
+      size < (unsigned)number_size + 4)
     return NO;
   return YES;
 }

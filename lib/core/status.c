@@ -112,6 +112,9 @@ size_t kvsp_sizeof(const char *struct_name) {
       SIZE(kvsp_addition),
       SIZE(kvsp_gap),
       SIZE(kvsp_item),
+      SIZE(kvsp_merge_segment),
+      SIZE(kvsp_merger_config),
+      SIZE(kvsp_merger_stats),
       SIZE(kvsp_reader_config),
       SIZE(kvsp_reader_stats),
   };

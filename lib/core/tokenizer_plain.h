@@ -11,16 +11,13 @@
 #ifndef KVSP_CORE_TOKENIZER_PLAIN_H
 #define KVSP_CORE_TOKENIZER_PLAIN_H
 
+#include "block.h"
 #include "tokenizer_parts.h"
 #include "vint.h"
 
 /* The ID, a size of up to 8 bytes, a track number of one byte, timecode and
  * flags are shorter: one comparison with what is at hand is enough. */
 #define PLAIN_HEADERS_MAX 16u
-/* The Block's own header: track number, timecode, flags. */
-#define PLAIN_BLOCK_HEADER 4u
-/* Flags that a plain block has not: the reserved bits, and the lacing. */
-#define PLAIN_NOT_FLAGS 0x76u
 
 struct plain_block {
   const uint8_t *bytes; /* the Block */
@@ -42,8 +39,8 @@ static inline bool plain_read(kvsp_view v, struct plain_block *b) {
   b->bytes = v.data;
   b->header_size = 1 + (size_t)size_size;
   b->size = size;
-  return size >= PLAIN_BLOCK_HEADER && (v.data[0] & 0x80) &&
-         !(v.data[3] & PLAIN_NOT_FLAGS);
+  return size >= BLOCK_PLAIN_HEADER && (v.data[0] & 0x80) &&
+         !(v.data[3] & (BLOCK_LACING | BLOCK_RESERVED));
 }
 
 /* Whether its size is one that the steps would let pass.  With its header it is
@@ -97,7 +94,7 @@ static inline void tokenizer_show_plain(kvsp_tokenizer *t,
   } else if (t->recovers) {
     t->window.hold = t->window.offset;
   }
-  t->examined += b->header_size + PLAIN_BLOCK_HEADER;
+  t->examined += b->header_size + BLOCK_PLAIN_HEADER;
   t->delivered = b->header_size + (size_t)b->size;
 }
 

@@ -14,6 +14,12 @@ void kvsp_head_reset(struct head *h) {
   h->depth = 0;
 }
 
+void kvsp_head_abort(struct head *h) {
+  if (h->depth < 2) return;
+  h->parts[h->open].len = h->levels[1].start;
+  h->depth = 1;
+}
+
 void kvsp_head_bytes_clear(struct memory *memory, struct head_bytes *bytes) {
   static const struct head_bytes empty;
   kvsp_memory_release(memory, bytes->data, bytes->capacity);

@@ -44,6 +44,9 @@ struct head {
 void kvsp_head_init(struct head *h, struct memory *memory);
 /* Empty again; memory is kept for the next document. */
 void kvsp_head_reset(struct head *h);
+/* The child of the open part that is being read, a TrackEntry, was cut: it is
+ * given up. */
+void kvsp_head_abort(struct head *h);
 void kvsp_head_clear(struct head *h);
 
 static inline kvsp_view head_view(const struct head *h, enum head_part part) {

@@ -249,22 +249,27 @@ static int put_block(kvsp_merger *m, const kvsp_frame *f) {
   return kvsp_merger_put_element(m, e->id, e->data);
 }
 
-static int on_frame(kvsp_merger *m, const kvsp_frame *f) {
+/* Of a lace, the first frame brings all of the block. */
+static int on_block(kvsp_merger *m, const kvsp_frame *f) {
   int rc;
-  if (f->lace_index == 0) {
-    m->block_is_out = false;
-    if (!m->begun) m->borrowed = lacks_tracks(m);
-    if (!m->borrowed || segment_has_track(m, f->track->number)) {
-      rc = prepare_block(m);
-      if (rc == KVSP_OK) rc = put_block(m, f);
-      if (rc != KVSP_OK) return rc;
-      m->block_is_out = true;
-    }
-  }
-  if (m->block_is_out)
-    m->stats.frames++;
-  else
+  m->block_is_out = false;
+  if (!m->begun) m->borrowed = lacks_tracks(m);
+  if (m->borrowed && !segment_has_track(m, f->track->number)) return KVSP_OK;
+  rc = prepare_block(m);
+  if (rc == KVSP_OK) rc = put_block(m, f);
+  m->block_is_out = rc == KVSP_OK;
+  return rc;
+}
+
+static int on_frame(kvsp_merger *m, const kvsp_frame *f) {
+  int rc = f->lace_index == 0 ? on_block(m, f) : KVSP_OK;
+  if (rc != KVSP_OK) return rc;
+  if (!m->block_is_out) {
     m->stats.frames_left++;
+    return KVSP_OK;
+  }
+  m->stats.frames++;
+  kvsp_merger_note_frame(m, f);
   return KVSP_OK;
 }
 

@@ -46,8 +46,9 @@ struct timeline {
   int64_t shift;
   int64_t cluster; /* of the stream's last Cluster with a block */
   bool has_cluster;
-  uint64_t offset; /* of the Cluster that the last block was in */
-  int64_t end_ns;  /* of the last fragment's frames, by the stream's times */
+  uint64_t offset;   /* of the Cluster that the last block was in */
+  int64_t latest_ns; /* the end of what the document has so far */
+  int64_t end_ns;    /* of the last fragment's frames, by the stream's times */
   int64_t start_ns;
   int64_t producer_ns; /* of its start by the producer's clock */
 };
@@ -101,6 +102,8 @@ enum place kvsp_merger_place(kvsp_merger *m, bool first_of_fragment,
 uint64_t kvsp_merger_first_place(kvsp_merger *m);
 /* From the start of the segment to where its last fragment ends. */
 int64_t kvsp_merger_length_ns(const kvsp_merger *m);
+/* A frame of it was. */
+void kvsp_merger_note_frame(kvsp_merger *m, const kvsp_frame *frame);
 /* The fragment whose blocks were written ends. */
 void kvsp_merger_end_times(kvsp_merger *m);
 

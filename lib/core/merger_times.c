@@ -33,7 +33,7 @@ static bool can_be_written(const kvsp_merger *m, int64_t ticks) {
 static int64_t last_end(const kvsp_merger *m, bool first_of_fragment) {
   int64_t end_ns = m->times.end_ns;
   int64_t end;
-  if (!first_of_fragment) end_ns = kvsp_tracks_end_ns(&document_of(m)->tracks);
+  if (!first_of_fragment) end_ns = m->times.latest_ns;
   if (end_ns == KVSP_TIME_NONE || end_ns < 0) return m->times.cluster;
   end = to_ticks(m, end_ns);
   return end > m->times.cluster ? end : m->times.cluster;
@@ -140,13 +140,23 @@ uint64_t kvsp_merger_first_place(kvsp_merger *m) {
   m->times.has_cluster = false;
   m->times.cluster = 0;
   m->times.end_ns = KVSP_TIME_NONE;
+  m->times.latest_ns = KVSP_TIME_NONE;
   note_cluster(m);
   return (uint64_t)(now + m->times.shift);
+}
+
+/* One that does not say how long it lasts is over a tick later. */
+void kvsp_merger_note_frame(kvsp_merger *m, const kvsp_frame *frame) {
+  int64_t end = frame->duration_ns;
+  if (end == KVSP_TIME_NONE) end = kvsp_time_scale(1, m->segment.scale);
+  end = kvsp_time_add(frame->pts_ns, end);
+  if (end > m->times.latest_ns) m->times.latest_ns = end;
 }
 
 void kvsp_merger_end_times(kvsp_merger *m) {
   const struct document *d = document_of(m);
   m->times.end_ns = kvsp_tracks_end_ns(&d->tracks);
+  m->times.latest_ns = KVSP_TIME_NONE;
   m->times.start_ns = d->shown.start_ns;
   m->times.producer_ns = d->shown.producer_time_ns;
 }

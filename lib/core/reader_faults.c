@@ -122,7 +122,10 @@ int kvsp_reader_tokenizer_fault(kvsp_reader *r, int status) {
   if (!r->resyncing)
     kvsp_reader_set_gap(r, status, e->offset, e->element_id, e->message);
   r->resyncing = true;
-  if (r->document_open && !is_limit(status)) kvsp_document_abort(r->document);
+  if (r->document_open && !is_limit(status)) {
+    kvsp_document_abort(r->document);
+    if (r->head) kvsp_head_abort(r->head);
+  }
   status = kvsp_tokenizer_resync(&r->tokenizer);
   return status == KVSP_OK ? READER_GO_ON : status;
 }

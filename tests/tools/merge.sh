@@ -1,0 +1,3 @@
+#!/bin/sh
+. "${abs_top_srcdir:-.}/tests/tools/common.sh"
+finish

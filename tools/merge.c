@@ -298,12 +298,13 @@ static int judge(struct merge *m) {
   kvsp_merger_stats stats;
   if (kvsp_merger_get_stats(m->merger, &stats, sizeof stats) != KVSP_OK)
     return EXIT_FAILED;
-  if (stats.frames_left > 0) {
+  if (stats.frames_left > 0 && !m->failed) {
     complain("%s: %" PRIu64 " frames left out: no Tracks say what they are",
              m->source.name, stats.frames_left);
     return EXIT_FAILED;
   }
   if (stats.frames > 0 || signals_caught() != 0) return EXIT_WELL;
+  if (m->failed) return EXIT_FAILED; /* which was told */
   if (m->gaps == 0 && !m->source.failed)
     complain("%s: there are no frames in it", m->source.name);
   return EXIT_FAILED;

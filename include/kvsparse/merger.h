@@ -99,8 +99,8 @@ typedef struct kvsp_merger_config {
    * written: gaps, fragments with their tags, frames.  As a reader's; what it
    * returns stops the merger as what output returns does. */
   kvsp_item_callback item;
-  /* A new segment, at the first fragment that begins when the one before it
-   * has so many fragments, bytes, or nanoseconds.  0: no such border. */
+  /* A new segment, at the first fragment that begins when the segment has so
+   * many fragments, bytes, or nanoseconds.  0: no such border. */
   uint64_t split_fragments;
   uint64_t split_bytes;
   int64_t split_ns;

@@ -100,7 +100,7 @@ enum place kvsp_merger_place(kvsp_merger *m, bool first_of_fragment,
                              uint64_t *out);
 /* The first Cluster of a new segment. */
 uint64_t kvsp_merger_first_place(kvsp_merger *m);
-/* From the start of the segment to where its last fragment ends. */
+/* From the start of the segment to where the current document begins. */
 int64_t kvsp_merger_length_ns(const kvsp_merger *m);
 /* A frame of it was. */
 void kvsp_merger_note_frame(kvsp_merger *m, const kvsp_frame *frame);

@@ -128,8 +128,14 @@ enum place kvsp_merger_place(kvsp_merger *m, bool first_of_fragment,
 }
 
 int64_t kvsp_merger_length_ns(const kvsp_merger *m) {
-  int64_t end = kvsp_time_add(last_end(m, true), m->times.shift);
-  int64_t ticks = kvsp_time_subtract(end, (int64_t)m->segment.start);
+  const struct document *d = document_of(m);
+  int64_t end = last_end(m, true);
+  int64_t ticks;
+  if (d->has_timestamp && m->config.mode != KVSP_MERGE_PACK &&
+      cluster_ticks(d) > end)
+    end = cluster_ticks(d);
+  end = kvsp_time_add(end, m->times.shift);
+  ticks = kvsp_time_subtract(end, (int64_t)m->segment.start);
   return ticks > 0 ? kvsp_time_scale(ticks, m->segment.scale) : 0;
 }
 

@@ -5,7 +5,7 @@
 . "${abs_top_srcdir:-.}/tests/tools/common.sh"
 make_samples
 
-subcommands="info elements"
+subcommands="info elements merge"
 [ -n "$HAVE_JANSSON" ] && subcommands="$subcommands events"
 if [ -n "$HAVE_FFMPEG" ]; then
   subcommands="$subcommands dump"

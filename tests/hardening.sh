@@ -132,6 +132,7 @@ shared() {
 
 shared lib/core libkvsparse
 shared lib/av libkvsparse-av
+shared lib/matroska libkvsparse-matroska
 # Libtool leaves a script in the place of a program that uses what is not
 # installed yet.
 program=$top_builddir/tools/.libs/kvsparse

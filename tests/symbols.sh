@@ -60,5 +60,13 @@ declared pictures.h decoder.h >"$work/both"
 comm -23 "$work/both" "$work/core" >"$work/declared"
 compare libkvsparse-av lib/av
 
+if grep -q '^HAVE_MATROSKA_TRUE = *$' "$top_builddir/Makefile"; then
+  declared finisher.h >"$work/both"
+  comm -23 "$work/both" "$work/core" >"$work/declared"
+  compare libkvsparse-matroska lib/matroska
+else
+  skip libkvsparse-matroska "this build has no libmatroska"
+fi
+
 echo "1..$n"
 exit $status

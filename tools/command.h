@@ -31,5 +31,7 @@ int command_merge(int argc, char **argv);
 /* Only with HAVE_FFMPEG. */
 int command_dump(int argc, char **argv);
 int command_generate(int argc, char **argv);
+/* Only with HAVE_MATROSKA. */
+int command_finish(int argc, char **argv);
 
 #endif

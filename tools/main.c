@@ -19,6 +19,9 @@
 #ifdef HAVE_FFMPEG
 #include <kvsparse/decoder.h>
 #endif
+#ifdef HAVE_MATROSKA
+#include <kvsparse/finisher.h>
+#endif
 
 #include "command.h"
 #include "json_items.h"
@@ -40,6 +43,18 @@ static int command_missing(int argc, char **argv) {
 #define command_generate command_missing
 #endif
 
+#ifndef HAVE_MATROSKA
+static int finish_missing(int argc, char **argv) {
+  (void)argc;
+  (void)argv;
+  complain(
+      "this build cannot do it: it was made without libmatroska (Debian: g++, "
+      "libebml-dev, libmatroska-dev)");
+  return EXIT_FAILED;
+}
+#define command_finish finish_missing
+#endif
+
 static const struct command commands[] = {
     {"info", "what is in a stream: fragments, tracks, tags, rates, gaps",
      command_info},
@@ -49,6 +64,8 @@ static const struct command commands[] = {
      command_elements},
     {"merge", "many fragments into one stream that plays", command_merge},
     {"dump", "frames to images: PNG, JPEG, PPM", command_dump},
+    {"finish", "a file in which any player seeks: Matroska with an index",
+     command_finish},
     {"generate", "a sample GetMedia stream with a moving test picture",
      command_generate},
 };
@@ -91,6 +108,11 @@ static int print_version(void) {
   output_print("%s\n", kvsp_av_version());
 #else
   output_print("without FFmpeg: no dump, no generate\n");
+#endif
+#ifdef HAVE_MATROSKA
+  output_print("%s\n", kvsp_finisher_version());
+#else
+  output_print("without libmatroska: no finish\n");
 #endif
   if (json != NULL)
     output_print("jansson %s\n", json);

@@ -599,6 +599,54 @@ START_TEST(audio_alone_has_cues) {
 }
 END_TEST
 
+/* One frame with all that only a BlockGroup can hold. */
+static void put_full_group(struct bytes *b, int16_t timecode, bool key) {
+  struct bytes block = {0};
+  size_t group = mux_begin(b, KVSP_ID_BLOCK_GROUP);
+  size_t additions, more;
+  build_block(&block, 1, timecode, 0x08, "frame", 5);
+  mux_binary(b, KVSP_ID_BLOCK, block.data, block.len);
+  additions = mux_begin(b, KVSP_ID_BLOCK_ADDITIONS);
+  more = mux_begin(b, KVSP_ID_BLOCK_MORE);
+  mux_binary(b, KVSP_ID_BLOCK_ADDITIONAL, "alpha", 5);
+  mux_uint(b, KVSP_ID_BLOCK_ADD_ID, 4);
+  mux_end(b, more);
+  mux_end(b, additions);
+  mux_uint(b, KVSP_ID_BLOCK_DURATION, 25);
+  if (!key) mux_binary(b, KVSP_ID_REFERENCE_BLOCK, "\xD8", 1);
+  mux_binary(b, KVSP_ID_CODEC_STATE, "state", 5);
+  mux_binary(b, KVSP_ID_DISCARD_PADDING, "\x0F\x42\x40", 3);
+  mux_end(b, group);
+  bytes_free(&block);
+}
+
+START_TEST(groups_keep_all) {
+  static const struct mux_track track = {1,   1,   "V_VP8", NULL, 0,
+                                         320, 240, NULL,    0};
+  struct bytes b = {0};
+  struct work w;
+  mux_document(&b);
+  mux_info(&b, 1000000);
+  mux_tracks(&b, &track, 1);
+  mux_cluster(&b, 0);
+  put_full_group(&b, 0, true);
+  put_full_group(&b, 40, false);
+  work_start(&w, KVSP_FINISH_REBASE);
+  finish_stream(&w, &b);
+  check_all(&w, "group");
+  ck_assert_uint_eq(w.out.count, 2);
+  ck_assert_int_eq(w.out.items[0].discard_padding_ns, 1000000);
+  ck_assert_int_eq(w.out.items[0].duration_ns, 25 * MS);
+  ck_assert_uint_eq(w.out.items[1].additions, 1);
+  ck_assert_uint_eq(w.out.items[1].state_hash, hash_bytes("state", 5));
+  ck_assert_uint_eq(w.out.items[0].flags,
+                    KVSP_FRAME_KEY | KVSP_FRAME_INVISIBLE);
+  ck_assert_uint_eq(w.out.items[1].flags, KVSP_FRAME_INVISIBLE);
+  work_clear(&w);
+  bytes_free(&b);
+}
+END_TEST
+
 struct told {
   char codec_id[32];
   uint32_t channels, bit_depth;
@@ -1014,6 +1062,7 @@ static Suite *finish_suite(void) {
   tcase_add_loop_test(t, the_duration_is_true, 0, 3);
   tcase_add_test(t, long_clusters_are_cut);
   tcase_add_test(t, audio_alone_has_cues);
+  tcase_add_test(t, groups_keep_all);
   tcase_add_test(t, audio_is_what_the_tag_says);
   tcase_add_test(t, tracks_tell_the_same);
   tcase_add_test(t, other_tracks_want_another_file);

@@ -180,10 +180,14 @@ static char *file_name(const struct finish *f) {
   return name;
 }
 
-static int open_file(struct finish *f) {
-  int status = EXIT_FAILED;
+static void no_file(struct finish *f) {
   memset(&f->output, 0, sizeof f->output);
   f->output.folder = -1;
+}
+
+static int open_file(struct finish *f) {
+  int status = EXIT_FAILED;
+  no_file(f);
   f->position = 0;
   f->files++;
   free(f->name);
@@ -193,6 +197,7 @@ static int open_file(struct finish *f) {
     return EXIT_FAILED;
   }
   status = output_file_open(&f->output, f->name, f->options->force);
+  /* command_finish frees the name.  NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
   if (status != EXIT_WELL || f->output.base) return status;
   if (fseeko(f->output.stream, 0, SEEK_CUR) == 0) return EXIT_WELL;
   complain("%s: its head is written last, so it must be a file", f->name);
@@ -236,6 +241,7 @@ static void close_file(struct finish *f) {
     f->written++;
   else if (rc == KVSP_OK)
     f->cannot_write = true;
+  no_file(f); /* the end of the stream closes once more, after a failure   */
 }
 
 static int next_file(struct finish *f) {

@@ -174,6 +174,11 @@ else
   read -r status <status
   ok "a full disk" failed_with 1 'small/x.mkv: No space left on device'
   ok "a full disk: nothing is left" test ! -s left
+  on_tmpfs "$KVSPARSE" finish --split 1 -o small/x-%i.mkv large.mkv
+  read -r status <status
+  ok "a full disk: several files" failed_with 1 'No space left on device'
+  ok "a full disk: whole files only" grep -q '^x-1.mkv$' left
+  ok "a full disk: no temporary file" test -z "$(grep kvsparse left)"
 fi
 
 # --- a signal ---------------------------------------------------------------

@@ -196,8 +196,9 @@ static int open_file(struct finish *f) {
     complain("out of memory");
     return EXIT_FAILED;
   }
+  /* command_finish() frees the name. */
+  /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
   status = output_file_open(&f->output, f->name, f->options->force);
-  /* command_finish frees the name.  NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
   if (status != EXIT_WELL || f->output.base) return status;
   if (fseeko(f->output.stream, 0, SEEK_CUR) == 0) return EXIT_WELL;
   complain("%s: its head is written last, so it must be a file", f->name);

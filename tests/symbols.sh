@@ -56,7 +56,7 @@ declared kvsparse.h >"$work/declared"
 cp "$work/declared" "$work/core"
 compare libkvsparse lib/core
 
-declared pictures.h decoder.h >"$work/both"
+declared pictures.h decoder.h extractor.h >"$work/both"
 comm -23 "$work/both" "$work/core" >"$work/declared"
 compare libkvsparse-av lib/av
 

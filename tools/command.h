@@ -28,6 +28,7 @@ int command_info(int argc, char **argv);
 int command_events(int argc, char **argv);
 int command_elements(int argc, char **argv);
 int command_merge(int argc, char **argv);
+int command_extract(int argc, char **argv);
 /* Only with HAVE_FFMPEG. */
 int command_dump(int argc, char **argv);
 int command_generate(int argc, char **argv);

@@ -66,6 +66,8 @@ static const struct command commands[] = {
     {"dump", "frames to images: PNG, JPEG, PPM", command_dump},
     {"finish", "a file in which any player seeks: Matroska with an index",
      command_finish},
+    {"extract", "a track's media: .h264, .h265, .aac, .wav, .jpg",
+     command_extract},
     {"generate", "a sample GetMedia stream with a moving test picture",
      command_generate},
 };

@@ -131,8 +131,9 @@ static const kvsp_track *track_of(const struct extract *x,
 static int write_image(struct extract *x, kvsp_view data) {
   kvsp_picture picture;
   char name[PICTURE_NAME_SIZE];
-  const char *extension =
-      extract_track_extension(x->frame->track, x->tracks[0].format);
+  /* A FOURCC of JPEG is no promise: cameras send counters under it, too. */
+  bool jpeg = data.len > 1 && data.data[0] == 0xff && data.data[1] == 0xd8;
+  const char *extension = jpeg ? "jpg" : "bin";
   memset(&picture, 0, sizeof picture);
   picture.producer_time_ns = x->frame->producer_time_ns;
   picture.track_number = x->frame->track->number;
@@ -226,6 +227,10 @@ static int put_frame(struct extract *x, unsigned channel,
   struct extract_track *t = &x->tracks[channel];
   x->channel = channel;
   x->frame = frame;
+  if (frame->track->type == 0 && x->options.format != EXTRACT_RAW) {
+    extract_track_refuse(t, "no Tracks say what is in it (--format raw)");
+    return 0;
+  }
   if (!extract_track_fits(t, frame->track, x->options.format)) {
     if (end_stream(x) != 0) return KVSP_PAUSED;
     if (extract_track_open(t, frame->track, x->options.format) != 0) {

@@ -153,8 +153,12 @@ int extract_track_open(struct extract_track *t, const kvsp_track *track,
 
 /* Sending. */
 
-static int refuse(struct extract_track *t, const char *reason) {
+void extract_track_refuse(struct extract_track *t, const char *reason) {
   if (t->refused++ == 0) fail(t, reason);
+}
+
+static int refuse(struct extract_track *t, const char *reason) {
+  extract_track_refuse(t, reason);
   return 0;
 }
 

@@ -48,6 +48,8 @@ int extract_track_open(struct extract_track *t, const kvsp_track *track,
 /* Calls take with what comes of the frame, which returns 0 to go on.  0, or
  * what take returned; a frame that is no good is counted. */
 int extract_track_send(struct extract_track *t, const kvsp_frame *frame);
+/* A frame that is no good, and why: the first reason is kept. */
+void extract_track_refuse(struct extract_track *t, const char *reason);
 /* What is still inside, then it is closed; its counts stay. */
 int extract_track_close(struct extract_track *t);
 void extract_track_free(struct extract_track *t);

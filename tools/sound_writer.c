@@ -211,8 +211,10 @@ int sound_writer_put(struct sound_writer *w, unsigned channel,
   size_t size = wav_frame_size(format);
   uint64_t gap;
   int status = EXIT_WELL;
-  if (w->open && !wav_same_format(&w->format, format))
+  if (w->open && !wav_same_format(&w->format, format)) {
     status = sound_writer_end(w, EXIT_WELL);
+    origin_ns = time->pts_ns;
+  }
   if (status == EXIT_WELL && !w->open) status = open_file(w, format, origin_ns);
   if (status != EXIT_WELL) return status;
   if (data.len % size != 0) w->cut++;

@@ -14,8 +14,8 @@
 #include "nal.h"
 #include "sound.h"
 
-/* nal_unit_type of a sequence parameter set. */
-enum { AVC_SPS = 7, HEVC_SPS = 33 };
+/* nal_unit_type of a sequence parameter set, an access unit delimiter. */
+enum { AVC_SPS = 7, AVC_AUD = 9, HEVC_SPS = 33, HEVC_AUD = 35 };
 
 struct kvsp_extractor {
   kvsp_allocator allocator;
@@ -76,38 +76,43 @@ static int alloc_filter(AVBSFContext **out, const char *name,
   return 0;
 }
 
-/* A configuration record without parameter sets: what says that frames have
- * lengths, where CodecPrivate does not say anything. */
-static size_t empty_record(const kvsp_extractor *e, uint8_t *out) {
-  static const uint8_t avc[7] = {1, 66, 0, 30, 0xff, 0xe0, 0};
-  static const uint8_t hevc[23] = {1, [21] = 3};
+/* A configuration record without parameter sets: all it says is that frames
+ * have lengths. */
+static int set_empty_record(const kvsp_extractor *e, AVCodecParameters *par) {
+  uint8_t avc[7] = {1, 66, 0, 30, 0xfc, 0xe0, 0};
+  uint8_t hevc[23] = {1, [21] = 0xfc};
   int is_avc = e->codec.nal == NAL_CODEC_AVC;
   size_t size = is_avc ? sizeof avc : sizeof hevc;
-  if (out) memcpy(out, is_avc ? avc : hevc, size);
-  return size;
-}
-
-static int set_nal_extradata(const kvsp_extractor *e, AVCodecParameters *par,
-                             enum nal_framing framing) {
-  int known = e->nal.framing != NAL_UNKNOWN;
-  size_t size = known ? kvsp_av_nal_extradata(&e->nal, framing, NULL)
-                      : empty_record(e, NULL);
   int rc = set_extradata(par, size);
   if (rc < 0) return rc;
-  if (known)
-    kvsp_av_nal_extradata(&e->nal, framing, par->extradata);
-  else
-    empty_record(e, par->extradata);
+  avc[4] |= (uint8_t)(e->nal.length_size - 1);
+  hevc[21] |= (uint8_t)(e->nal.length_size - 1);
+  memcpy(par->extradata, is_avc ? avc : hevc, size);
   return 0;
 }
 
+static int set_start_codes(const kvsp_extractor *e, AVCodecParameters *par) {
+  size_t size = kvsp_av_nal_extradata(&e->nal, NAL_START_CODES, NULL);
+  int rc = set_extradata(par, size);
+  if (rc < 0) return rc;
+  kvsp_av_nal_extradata(&e->nal, NAL_START_CODES, par->extradata);
+  return 0;
+}
+
+static int is_type(const kvsp_extractor *e, unsigned first_byte, unsigned avc,
+                   unsigned hevc) {
+  return e->codec.nal == NAL_CODEC_AVC ? (first_byte & 31u) == avc
+                                       : (first_byte >> 1 & 63u) == hevc;
+}
+
+/* It would put the sets right before the picture, and behind the messages (SEI)
+ * that may need them: so it gets none, that is add_sets' work. */
 static int open_to_start_codes(kvsp_extractor *e) {
   int rc = alloc_filter(
       &e->to_start_codes,
       e->codec.nal == NAL_CODEC_AVC ? "h264_mp4toannexb" : "hevc_mp4toannexb",
       e->codec.id);
-  if (rc >= 0)
-    rc = set_nal_extradata(e, e->to_start_codes->par_in, NAL_LENGTHS);
+  if (rc >= 0) rc = set_empty_record(e, e->to_start_codes->par_in);
   if (rc >= 0) rc = av_bsf_init(e->to_start_codes);
   if (rc < 0) av_bsf_free(&e->to_start_codes);
   return rc;
@@ -118,7 +123,7 @@ static int open_add_sets(kvsp_extractor *e) {
   int rc;
   if (e->nal.framing == NAL_UNKNOWN || e->nal.set_count == 0) return 0;
   rc = alloc_filter(&e->add_sets, "dump_extra", e->codec.id);
-  if (rc >= 0) rc = set_nal_extradata(e, e->add_sets->par_in, NAL_START_CODES);
+  if (rc >= 0) rc = set_start_codes(e, e->add_sets->par_in);
   if (rc >= 0) rc = av_bsf_init(e->add_sets);
   if (rc < 0) av_bsf_free(&e->add_sets);
   return rc;
@@ -305,20 +310,42 @@ static int fill_packet(kvsp_extractor *e, const kvsp_frame *frame,
   return KVSP_OK;
 }
 
-/* 1 when the packet, which has start codes, brings a sequence parameter set of
- * its own: one from CodecPrivate before it might be another one. */
-static int has_sets(const kvsp_extractor *e) {
-  struct nal_config units;
-  kvsp_view data = {e->packet->data, (size_t)e->packet->size};
-  kvsp_av_nal_config(&units, e->codec.nal, data);
-  if (units.framing != NAL_START_CODES) return 0;
-  for (size_t i = 0; i < units.set_count; i++) {
-    unsigned first = units.sets[i].data[0];
-    if (e->codec.nal == NAL_CODEC_AVC ? (first & 31u) == AVC_SPS
-                                      : (first >> 1 & 63u) == HEVC_SPS)
-      return 1;
-  }
+/* 1 when the units bring a sequence parameter set of their own: one from
+ * CodecPrivate before it might be another one. */
+static int has_sets(const kvsp_extractor *e, const struct nal_config *units) {
+  for (size_t i = 0; i < units->set_count; i++)
+    if (is_type(e, units->sets[i].data[0], AVC_SPS, HEVC_SPS)) return 1;
   return 0;
+}
+
+/* An access unit delimiter has to be the first of all: it goes ahead. */
+static int deliver_delimiter(kvsp_extractor *e, const kvsp_frame *frame,
+                             const struct nal_config *units) {
+  kvsp_extract extract;
+  if (!is_type(e, units->sets[0].data[0], AVC_AUD, HEVC_AUD)) return KVSP_OK;
+  memset(&extract, 0, sizeof extract);
+  extract.data.data = e->packet->data;
+  extract.data.len =
+      (size_t)(units->sets[0].data - e->packet->data) + units->sets[0].len;
+  extract.pts_ns = frame->pts_ns;
+  extract.flags = KVSP_FRAME_KEY;
+  e->packet->data += extract.data.len;
+  e->packet->size -= (int)extract.data.len;
+  return deliver(e, &extract);
+}
+
+/* The packet of a key frame, which has start codes. */
+static int put_sets(kvsp_extractor *e, const kvsp_frame *frame) {
+  kvsp_view data = {e->packet->data, (size_t)e->packet->size};
+  struct nal_config units;
+  int rc;
+  kvsp_av_nal_config(&units, e->codec.nal, data);
+  if (units.framing != NAL_START_CODES || has_sets(e, &units)) return KVSP_OK;
+  rc = deliver_delimiter(e, frame, &units);
+  if (rc == KVSP_OK && e->packet->size > 0)
+    return filter_packet(e, e->add_sets);
+  av_packet_unref(e->packet);
+  return rc;
 }
 
 static int make_start_codes(kvsp_extractor *e, enum nal_framing framing) {
@@ -344,8 +371,8 @@ static int send_annexb(kvsp_extractor *e, const kvsp_frame *frame) {
   rc = fill_packet(e, frame, 0);
   if (rc == KVSP_OK) rc = make_start_codes(e, framing);
   if (rc != KVSP_OK) return rc;
-  if (e->add_sets && frame->flags & KVSP_FRAME_KEY && !has_sets(e)) {
-    rc = filter_packet(e, e->add_sets);
+  if (e->add_sets && frame->flags & KVSP_FRAME_KEY) {
+    rc = put_sets(e, frame);
     if (rc != KVSP_OK) return rc;
   }
   return deliver_packet(e, frame);

@@ -486,7 +486,7 @@ static int tell_end(const struct extract *x) {
   bool bad = tell_sound(x);
   for (unsigned i = 0; i < x->sound.channel_count; i++)
     if (tell_track(x, i)) bad = true;
-  if (!x->options.quiet)
+  if (!x->options.quiet && frames > 0)
     complain("%" PRIu64 " frame%s in %" PRIu64 " file%s", frames,
              plural(frames), x->file.count + x->images,
              plural(x->file.count + x->images));

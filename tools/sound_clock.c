@@ -31,6 +31,11 @@ void sound_clock_start(struct sound_clock *clock, int64_t pts_ns) {
   clock->base = clock->position;
 }
 
+/* Where a track begins is taken as it is told. */
+static int64_t tolerance(const struct sound_clock *clock) {
+  return clock->position == 0 ? 0 : clock->tolerance_ns;
+}
+
 /* How much later than what is there, in nanoseconds. */
 static int64_t lateness(const struct sound_clock *clock, int64_t pts_ns) {
   int64_t since = difference(pts_ns, clock->base_ns);
@@ -70,7 +75,7 @@ uint64_t sound_clock_gap(struct sound_clock *clock,
   if (time->restart) return gap_of_restart(clock, time);
   late_ns = lateness(clock, time->pts_ns);
   if (late_ns < BACK_NS) return gap_of_restart(clock, time);
-  if (late_ns <= clock->tolerance_ns || allow(clock, late_ns, time)) return 0;
+  if (late_ns <= tolerance(clock) || allow(clock, late_ns, time)) return 0;
   expected = clock->base + frames_in(clock, (uint64_t)difference(
                                                 time->pts_ns, clock->base_ns));
   return expected > clock->position ? expected - clock->position : 0;

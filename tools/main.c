@@ -109,7 +109,8 @@ static int print_version(void) {
 #ifdef HAVE_FFMPEG
   output_print("%s\n", kvsp_av_version());
 #else
-  output_print("without FFmpeg: no dump, no generate\n");
+  output_print(
+      "without FFmpeg: no dump, no generate; extract: wav, jpeg, raw\n");
 #endif
 #ifdef HAVE_MATROSKA
   output_print("%s\n", kvsp_finisher_version());

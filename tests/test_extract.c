@@ -322,20 +322,22 @@ static struct encode_options small_video(const char *encoder) {
   return options;
 }
 
-/* Lengths or start codes, sets in CodecPrivate or in the frames: in the end
- * each of the three key frames has its own. */
+/* Lengths or start codes, sets in CodecPrivate, in the frames or in both: in the
+ * end each of the three key frames has its own. */
 static void sets_before_each_key_frame(const char *encoder, unsigned mask,
                                        unsigned sps) {
-  for (int i = 0; i < 3; i++) {
-    struct encode_options options = small_video(encoder);
+  struct encode_options options = small_video(encoder);
+  struct encoded other;
+  encode(&other, &options);
+  for (int i = 0; i < 4; i++) {
     struct encoded encoded;
     struct bytes out = {0};
     kvsp_track track;
     kvsp_extractor *e;
     options.lengths = i == 0;
-    options.in_band = i == 2;
+    options.in_band = i >= 2;
     encode(&encoded, &options);
-    track = video_track(&encoded);
+    track = video_track(i == 3 ? &other : &encoded);
     e = extractor_for(&track, KVSP_EXTRACT_ANNEXB);
     send_all(e, &track, &encoded, &out);
     ck_assert_int_eq(count_units(&out, mask, sps), 3);
@@ -343,6 +345,7 @@ static void sets_before_each_key_frame(const char *encoder, unsigned mask,
     bytes_free(&out);
     encoded_free(&encoded);
   }
+  encoded_free(&other);
 }
 
 START_TEST(h264_has_its_sets) {

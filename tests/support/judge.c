@@ -13,11 +13,11 @@
  * at the element before the fault, and what it finds is read as elements: the
  * worst of 90,000 streams fed whole cost 1.6.  In pieces it may cost more, as
  * what cannot be judged yet is looked at again when more is there, but not
- * without end: a few headers for each piece.  The few headers of a stream that
+ * without end: a few headers for each piece, or those in a BlockGroup.  The few headers of a stream that
  * is nearly empty do not count.
  */
 #define EXAMINED_PER_BYTE 6
-#define EXAMINED_PER_PIECE 64
+#define EXAMINED_PER_PIECE 256
 #define EXAMINED_ONCE 4096
 
 /* What a reader of tight limits may hold: a Block, the one that follows it,

@@ -44,6 +44,7 @@ struct kvsp_decoder {
   int lossy;            /* a frame was lost, and no key frame came since     */
   int reopening;        /* being drained, because the framing changed        */
   int had_size;         /* the context, before libavcodec was called last    */
+  int late_error;       /* libavcodec's of a frame before the end; 0: none   */
   atomic_int too_large; /* set by libavcodec's threads                       */
   const char *message;
   char message_text[AV_ERROR_MAX_STRING_SIZE + 32];
@@ -398,6 +399,18 @@ static int send_packet(kvsp_decoder *d, const kvsp_frame *frame) {
   return fail_codec(d, rc);
 }
 
+/* Tells libavcodec that no more frames come.  KVSP_NEED_DRAIN: it did not
+ * listen.  Where several threads decode, what it complains about is a frame
+ * that was sent before: receive() tells of it. */
+static int end_context(kvsp_decoder *d) {
+  int rc;
+  watch_size(d);
+  rc = avcodec_send_packet(d->context, NULL);
+  if (rc == AVERROR(EAGAIN)) return KVSP_NEED_DRAIN;
+  if (rc < 0 && rc != AVERROR_EOF) d->late_error = rc;
+  return KVSP_OK;
+}
+
 /*
  * 1 when frames of this form need the decoder to be opened anew.  A damaged
  * frame proves nothing; nor does 00 00 01, which may begin a length.
@@ -430,22 +443,16 @@ static int prepare_context(kvsp_decoder *d, const kvsp_frame *frame) {
     return open_context(d);
   }
   if (!framing_changed(d, frame, framing)) return KVSP_OK;
-  d->reopening = 1;
-  (void)avcodec_send_packet(d->context, NULL);
+  d->reopening = end_context(d) == KVSP_OK;
   return KVSP_NEED_DRAIN;
 }
 
 static int send_end(kvsp_decoder *d) {
-  int rc;
   d->ended = 1;
   if (!d->context || d->reopening) return KVSP_OK;
-  rc = avcodec_send_packet(d->context, NULL);
-  if (rc == AVERROR(EAGAIN)) {
-    d->ended = 0;
-    return KVSP_NEED_DRAIN;
-  }
-  /* Other errors are of frames before; those that follow still come out. */
-  return KVSP_OK;
+  if (end_context(d) == KVSP_OK) return KVSP_OK;
+  d->ended = 0;
+  return KVSP_NEED_DRAIN;
 }
 
 /* KVSP_OK when the frame has bytes that a decoder may see. */
@@ -552,14 +559,22 @@ static int finish(kvsp_decoder *d) {
   return d->ended ? KVSP_END : KVSP_NEED_INPUT;
 }
 
+/* libavcodec's next picture, or its code; what end_context() left first. */
+static int next_frame(kvsp_decoder *d) {
+  int rc = d->late_error;
+  d->late_error = 0;
+  if (rc != 0) return rc;
+  watch_size(d);
+  return avcodec_receive_frame(d->context, d->frame);
+}
+
 int kvsp_av_decoder_receive(kvsp_decoder *d, const kvsp_picture **picture,
                             uint32_t *flags) {
   int rc;
   *picture = NULL;
   av_frame_unref(d->frame);
   if (!d->context) return d->ended ? KVSP_END : KVSP_NEED_INPUT;
-  watch_size(d);
-  rc = avcodec_receive_frame(d->context, d->frame);
+  rc = next_frame(d);
   if (rc == AVERROR(EAGAIN)) return KVSP_NEED_INPUT;
   if (rc == AVERROR_EOF) return finish(d);
   if (rc < 0) {
@@ -606,6 +621,7 @@ int kvsp_decoder_flush(kvsp_decoder *d) {
   if (d->context) avcodec_flush_buffers(d->context);
   av_frame_unref(d->frame);
   kvsp_av_pending_clear(&d->pending);
+  d->late_error = 0;
   d->ended = 0;
   d->lossy = 0;
   return KVSP_OK;

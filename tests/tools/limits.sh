@@ -201,6 +201,12 @@ if [ -n "$HAVE_FFMPEG" ]; then
   run_limited dump joined.mkv --max-width 320 --max-height 240
   ok "dump: as large as it may be: status 0" exited 0
   ok "dump: as large as it may be: all are there" pictures 20
+  # However many threads: each refused frame is counted, the last ones too.
+  for threads in 1 2 3 4; do
+    run_limited dump video.mkv --max-width 100 --threads $threads
+    ok "dump --max-width 100 --threads $threads: all are counted" \
+      one_complaint '10 frames could not'
+  done
   # Headers that say more than the default, and what nobody has memory for.
   hostile_size() { # NAME WIDTHxHEIGHT, in hexadecimal
     python3 - "$1" "$2" <<'END' || return

@@ -12,6 +12,10 @@
 #define AWS_PREFIX "AWS_KINESISVIDEO_"
 #define NUMBER_WIDTH 47 /* of the fragment numbers that are seen in practice */
 
+/* A longer text takes its room in its own row: no column becomes as wide as
+ * the longest name that a stream may hold. */
+#define COLUMN_WIDTH_MAX 40
+
 /* --- cells --- */
 
 /* Characters, not bytes: UTF-8 continuation bytes take no place. */
@@ -23,6 +27,7 @@ static size_t width_of(const char *text) {
 
 static void widen(size_t *width, const char *text) {
   size_t needed = width_of(text);
+  if (needed > COLUMN_WIDTH_MAX) needed = COLUMN_WIDTH_MAX;
   if (needed > *width) *width = needed;
 }
 

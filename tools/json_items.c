@@ -299,21 +299,23 @@ json_t *json_tags(const kvsp_tag *const *tags, size_t count) {
   return whole_or_nothing(list, failed);
 }
 
-/* DEL and C1, which jansson leaves as they are, could move the cursor of a
- * terminal: 0 when there is none at p, else how many bytes it has. */
-static size_t control_at(const unsigned char *p, size_t available) {
-  if (p[0] == 0x7F) return 1;
-  return available > 1 && p[0] == 0xC2 && p[1] < 0xA0 ? 2 : 0;
+/* The character of one to three bytes at p. */
+static unsigned code_point(const unsigned char *p, size_t length) {
+  unsigned c = length == 1 ? p[0] : p[0] & (length == 2 ? 0x1Fu : 0x0Fu);
+  for (size_t i = 1; i < length; i++) c = c << 6 | (p[i] & 0x3Fu);
+  return c;
 }
 
+/* DEL, C1 and what turns the direction of text: jansson leaves them as they
+ * are, but a terminal should not get them.  The text ends with a NUL. */
 static void write_escaped(const char *text, size_t length) {
   const unsigned char *p = (const unsigned char *)text;
   size_t done = 0;
   for (size_t i = 0; i < length; i++) {
-    size_t control = control_at(p + i, length - i);
+    size_t control = text_control_length(text + i);
     if (control == 0) continue;
     output_write(text + done, i - done);
-    output_print("\\u%04X", (unsigned)p[i + control - 1]);
+    output_print("\\u%04X", code_point(p + i, control));
     i += control - 1;
     done = i + 1;
   }

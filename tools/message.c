@@ -3,8 +3,10 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "command.h"
+#include "text.h"
 
 /* A program has one standard error; so this is one of the few things here
  * that may be global. */
@@ -26,21 +28,22 @@ void message_passing(const char *text) {
   fflush(stderr);
 }
 
-/* Whether p, behind that byte, could move the cursor of a terminal: C0, DEL,
- * C1 in UTF-8, and C1 as a byte where no character goes on. */
-static bool is_control(unsigned char before, const unsigned char *p) {
-  if (p[0] < 0x20 || p[0] == 0x7f) return true;
-  if (p[0] == 0xc2) return p[1] >= 0x80 && p[1] < 0xa0;
-  return p[0] >= 0x80 && p[0] < 0xa0 && before < 0x80;
+/* What a terminal should not get at p, behind that byte: how many bytes; C1 as
+ * a byte where no character goes on, too. */
+static size_t harm_length(unsigned char before, const char *p) {
+  unsigned char byte = (unsigned char)*p;
+  if (byte >= 0x80 && byte < 0xa0 && before < 0x80) return 1;
+  return text_control_length(p);
 }
 
-/* Each byte of them becomes '?'. */
+/* Each byte of that becomes '?'. */
 static void make_harmless(char *text) {
-  unsigned char *p = (unsigned char *)text;
   unsigned char before = 0;
-  for (; *p != '\0'; p++) {
-    if (is_control(before, p)) *p = '?';
-    before = *p;
+  while (*text != '\0') {
+    size_t harm = harm_length(before, text);
+    if (harm > 0) memset(text, '?', harm);
+    before = (unsigned char)*text;
+    text += harm > 0 ? harm : 1;
   }
 }
 

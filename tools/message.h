@@ -19,7 +19,8 @@ void message_set_prefix(const char *prefix);
 const char *message_prefix(void);
 
 /* One line "PREFIX: TEXT".  The format has no newline.  Control characters in
- * the text (a file name may hold any) become '?'. */
+ * the text (a file name may hold any), and those that turn its direction,
+ * become '?'. */
 void complain(const char *format, ...) MESSAGE_FORMAT(1);
 /* The same for wrong usage, with a hint at --help; returns EXIT_USAGE. */
 int complain_usage(const char *format, ...) MESSAGE_FORMAT(1);

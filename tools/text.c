@@ -1,6 +1,7 @@
 #include "text.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,12 +168,26 @@ char *text_utf8_copy(kvsp_view v, size_t *length) {
   return out;
 }
 
-/* C0, DEL and C1: what could move the cursor of a terminal. */
-static size_t control_length(const char *p) {
-  unsigned char first = (unsigned char)p[0];
-  if (first < 0x20 || first == 0x7F) return 1;
-  if (first == 0xC2 && (unsigned char)p[1] < 0xA0) return 2;
-  return 0;
+static bool is_between(unsigned char c, unsigned char low, unsigned char high) {
+  return c >= low && c <= high;
+}
+
+/* Unicode's Bidi_Control: U+061C, U+200E and U+200F, U+202A to U+202E, U+2066
+ * to U+2069. */
+static size_t direction_length(const unsigned char *p) {
+  if (p[0] == 0xD8 && p[1] == 0x9C) return 2;
+  if (p[0] != 0xE2) return 0;
+  if (p[1] == 0x80 &&
+      (is_between(p[2], 0x8E, 0x8F) || is_between(p[2], 0xAA, 0xAE)))
+    return 3;
+  return p[1] == 0x81 && is_between(p[2], 0xA6, 0xA9) ? 3 : 0;
+}
+
+size_t text_control_length(const char *p) {
+  const unsigned char *bytes = (const unsigned char *)p;
+  if (bytes[0] < 0x20 || bytes[0] == 0x7F) return 1;
+  if (bytes[0] == 0xC2 && is_between(bytes[1], 0x80, 0x9F)) return 2;
+  return direction_length(bytes);
 }
 
 char *text_printable(kvsp_view v) {
@@ -182,7 +197,7 @@ char *text_printable(kvsp_view v) {
   if (text == NULL) return NULL;
   out = malloc(TEXT_UTF8_SIZE(length));
   for (size_t i = 0; out != NULL && i < length;) {
-    size_t control = control_length(text + i);
+    size_t control = text_control_length(text + i);
     if (control > 0) {
       memcpy(out + written, replacement, 3);
       written += 3;

@@ -36,7 +36,13 @@ const char *text_bytes(char out[TEXT_SIZE], uint64_t bytes);
 size_t text_utf8(char *out, kvsp_view v);
 /* The same in new memory, for free(); NULL when there is none. */
 char *text_utf8_copy(kvsp_view v, size_t *length);
-/* The same for a terminal: control characters become U+FFFD, too. */
+/*
+ * The bytes of the character at p, in UTF-8 that ends with a NUL, if it could
+ * make a terminal show what is not there: control characters (C0, DEL, C1), and
+ * those that turn the direction of the text around them, unseen.  Else 0.
+ */
+size_t text_control_length(const char *p);
+/* The same for a terminal: such characters become U+FFFD, too. */
 char *text_printable(kvsp_view v);
 
 #endif

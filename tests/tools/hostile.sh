@@ -7,7 +7,8 @@ readers="info elements"
 [ -n "$HAVE_JANSSON" ] && readers="$readers events"
 mkdir streams world
 
-# Printable, but for the newlines: no C0, no DEL, no C1 (two bytes in UTF-8).
+# Printable, but for the newlines: no C0, no DEL, no C1 (two bytes in UTF-8),
+# nothing that turns the direction of text.
 harmless() { # FILE
   if [ "$(tr -d '\n -~\200-\377' <"$1" | wc -c)" -ne 0 ]; then
     echo "$1 has control characters"
@@ -17,6 +18,11 @@ harmless() { # FILE
     echo "$1 has C1 control characters"
     return 1
   fi
+  if od -An -v -tx1 "$1" | tr -d '\n' | grep -q -E \
+    ' d8 9c| e2 80 (8e|8f|a[a-e])| e2 81 a[6-9]'; then
+    echo "$1 turns the direction of text"
+    return 1
+  fi
 }
 shown() { # the output and the complaints
   harmless out && harmless err
@@ -24,8 +30,11 @@ shown() { # the output and the complaints
 
 # --- terminals --------------------------------------------------------------
 
-# ESC ] 0 ; x BEL, ESC [ 2 J, CSI as U+009B and as a byte, DEL, a newline.
-evil=1B5D303B78071B5B324AC29B324A9B7F0A45
+# ESC ] 0 ; x BEL, ESC [ 2 J, CSI as U+009B and as a byte, DEL, a newline;
+# U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069.
+turning=D89CE2808EE2808FE280AAE280ABE280ACE280ADE280AE
+turning=${turning}E281A6E281A7E281A8E281A9
+evil=1B5D303B78071B5B324AC29B324A9B7F0A45$turning
 evil_tag() { # NAME_HEX
   element 67C8 "$(element 45A3 "$1")$(element 4487 $evil)"
 }
@@ -55,8 +64,16 @@ run info --fragments streams/evil.mkv
 ok "info --fragments: harmless" shown
 [ -n "$HAVE_JANSSON" ] && run info --json --fragments streams/evil.mkv
 ok "info --json: harmless" shown
+# Its neighbours are letters like others: U+200D, U+2027, U+202F, U+061B.
+bytes "$(ebml_header)18538067FF$(tags "$(simple_tag NEAR "$(printf \
+  '\342\200\215\342\200\247\342\200\257\330\233')")")" >streams/near.mkv
+for name in $readers; do
+  run "$name" streams/near.mkv
+  ok "$name: what is not of them stays" has \
+    "$(printf '\342\200\215\342\200\247\342\200\257\330\233')"
+done
 # A file has a name, too.
-name_of_file=$(printf 'streams/\033[2J\302\233x\nE.mkv')
+name_of_file=$(printf 'streams/\033[2J\302\233x\nE\342\200\256\330\234.mkv')
 cp streams/evil.mkv "$name_of_file"
 for name in $readers; do
   run "$name" "$name_of_file"

@@ -72,6 +72,19 @@ run info late.mkv
 ok "audio by a late tag" has \
   "1  audio  A_PCM/INT/LIT  8000 Hz, 1 ch, 16 bit  *2  "
 
+# One long name does not make every row long.
+long_name=$(head -c 1000 /dev/zero | tr '\0' N)
+bytes "$(ebml_header)18538067FF" "$(element 1654AE6B "$(element \
+  AE "$(element D7 01)$(element 83 02)$(string_element 86 "$long_name")")$(\
+  element AE "$(element D7 02)$(element 83 02)$(string_element 86 A_AAC)")")" \
+  "$(tags "$(simple_tag "$long_name" x)$(simple_tag SHORT y)")" \
+  "$(element 1F43B675 "$(element E7 00)$(simple_block 0 80 AA)")" >wide.mkv
+run info wide.mkv
+ok "a long name takes its room" has_line "  $long_name  1 x \"x\""
+ok "which others do not take" has_line \
+  "$(printf '  %-40s  1 x "y"' SHORT)"
+ok "nor in the other table" [ "$(awk 'length > 200' out | wc -l)" -eq 2 ]
+
 run info --check-crc crc.mkv
 ok "--check-crc: all well" exited 0
 run info bad_crc.mkv

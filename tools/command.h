@@ -3,9 +3,8 @@
  * names; knows nothing of what they do.
  *
  * A subcommand is one file and one function here.  It gets its own arguments
- * as a main function would: argv[0] is "kvsparse SUBCOMMAND" (getopt_long's
- * own complaints then begin right), argv[1] its first argument.  main()
- * flushes standard output behind it and turns a write error into status 1.
+ * as a main function would: argv[0] is "kvsparse SUBCOMMAND", argv[1] its
+ * first argument.  main() flushes standard output behind it and turns a write error into status 1.
  */
 #ifndef KVSPARSE_TOOLS_COMMAND_H
 #define KVSPARSE_TOOLS_COMMAND_H

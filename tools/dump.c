@@ -225,8 +225,8 @@ static int parse_number(int code, struct dump_options *options) {
     case OPTION_THREADS:
       return parse_uint32("--threads", optarg, 0, 64, &options->threads);
     case OPTION_SIZE:
-      return option_dimensions("--size", optarg, 1, &options->image.width,
-                               &options->image.height);
+      return option_dimensions("--size", optarg, SIZE_LIMIT, 1,
+                               &options->image.width, &options->image.height);
     case OPTION_FRAGMENT: return parse_fragment(optarg, options);
     case OPTION_FROM: return option_time("--from", optarg, &options->from_ns);
     default: return option_time("--to", optarg, &options->to_ns);
@@ -267,6 +267,19 @@ static int guess_format(struct dump_options *options) {
       options->output, dot);
 }
 
+/* The encoder is asked before anything is decoded and scaled for it. */
+static int make_images(struct dump *dump) {
+  const struct image_settings *settings = &dump->options->image;
+  dump->images = images_new(settings);
+  if (!dump->images) {
+    complain("out of memory");
+    return EXIT_FAILED;
+  }
+  if (images_check_size(dump->images) == 0) return EXIT_WELL;
+  return complain_usage("--size: %" PRIu32 "x%" PRIu32 ": %s", settings->width,
+                        settings->height, images_reason(dump->images));
+}
+
 /* What only all options together can tell. */
 static int finish_options(struct dump *dump, struct dump_options *options) {
   int status =
@@ -281,7 +294,7 @@ static int finish_options(struct dump *dump, struct dump_options *options) {
     return complain_usage("--size: larger than --max-width and --max-height");
   if (options->to_ns != KVSP_TIME_NONE && options->from_ns > options->to_ns)
     return complain_usage("--to is before --from");
-  return EXIT_WELL;
+  return make_images(dump);
 }
 
 /* Pictures. */
@@ -313,8 +326,11 @@ static int fail_at(struct dump *dump, const char *name, const char *reason) {
   return KVSP_PAUSED;
 }
 
-/* Whatever is odd about this picture, the next one may be fine. */
-static int leave_out(struct dump *dump) {
+/* Whatever is odd about this picture, the next one may be fine; not so when
+ * it became too large by what was asked for. */
+static int leave_out(struct dump *dump, const char *name) {
+  if (images_refuses_size(dump->images))
+    return fail_at(dump, name, "--size makes it too large for its format");
   if (dump->left_out++ == 0)
     dump->left_out_reason = images_reason(dump->images);
   return 0;
@@ -332,7 +348,8 @@ static int write_picture(struct dump *dump, const kvsp_picture *picture) {
     return fail_at(dump, "", "the pattern makes too long a name");
   if (!options->force && whole_file_exists(dump->folder, name))
     return fail_at(dump, name, there);
-  if (images_encode(dump->images, picture, &file) != 0) return leave_out(dump);
+  if (images_encode(dump->images, picture, &file) != 0)
+    return leave_out(dump, name);
   if (whole_file_write(dump->folder, name, file, options->force) != 0)
     return fail_at(dump, name, errno == EEXIST ? there : strerror(errno));
   dump->written++;
@@ -341,6 +358,7 @@ static int write_picture(struct dump *dump, const kvsp_picture *picture) {
 
 static int on_picture(void *user, const kvsp_picture *picture) {
   struct dump *dump = user;
+  if (signals_overdue()) return KVSP_PAUSED;
   /* Fragments only rise: of a single track, nothing older can follow. */
   if (picture->fragment_index > dump->options->last_fragment &&
       !dump->several_tracks)
@@ -370,6 +388,8 @@ static void keep_first_message(struct dump *dump) {
 static int on_item(void *user, const kvsp_item *item) {
   struct dump *dump = user;
   size_t video = 0;
+  /* Frames may go without a picture: those that nobody chose. */
+  if (signals_overdue()) return KVSP_PAUSED;
   keep_first_message(dump);
   if (item->type == KVSP_ITEM_GAP) on_gap(dump, item->gap);
   if (item->type != KVSP_ITEM_FRAGMENT) return 0;
@@ -407,7 +427,7 @@ static int new_pictures(struct dump *dump) {
   config.item_user = dump;
   rc = kvsp_pictures_new(&dump->pictures, &config);
   if (rc == KVSP_OK) return EXIT_WELL;
-  complain("%s", kvsp_status_text(rc));
+  faults_tell_start(dump->source.name, rc);
   return EXIT_FAILED;
 }
 
@@ -415,11 +435,6 @@ static int open_all(struct dump *dump) {
   const struct stream_options *stream = &dump->options->stream;
   if (source_open(&dump->source, stream->path, stream->read_size) != EXIT_WELL)
     return EXIT_FAILED;
-  dump->images = images_new(&dump->options->image);
-  if (!dump->images) {
-    complain("out of memory");
-    return EXIT_FAILED;
-  }
   if (new_pictures(dump) != EXIT_WELL) return EXIT_FAILED;
   dump->folder = whole_file_folder(dump->names.folder);
   if (dump->folder < 0) {
@@ -535,7 +550,7 @@ static int run(struct dump *dump) {
 int command_dump(int argc, char **argv) {
   struct dump_options options;
   struct dump dump;
-  struct stream_command command = {help_text, "o:n:qh", long_options,
+  struct stream_command command = {help_text, ":o:n:qh", long_options,
                                    own_option, &options};
   int status;
 
@@ -556,12 +571,10 @@ int command_dump(int argc, char **argv) {
 
   status = stream_options_read(&options.stream, argc, argv, &command);
   if (status != EXIT_WELL || options.stream.help) return status;
+  /* Faults of the data are counted and told at the end. */
+  av_log_set_level(AV_LOG_QUIET);
   status = finish_options(&dump, &options);
-  if (status == EXIT_WELL) {
-    /* Faults of the data are counted and told at the end. */
-    av_log_set_level(AV_LOG_QUIET);
-    status = run(&dump);
-  }
+  if (status == EXIT_WELL) status = run(&dump);
   close_all(&dump);
   return status;
 }

@@ -33,7 +33,7 @@ static const char usage[] =
     "  -n, --read-size N       read N bytes at a time (default 64k)\n"
     "      --check-crc         verify CRC-32 elements; a mismatch is a fault\n"
     "      --strict            stop at the first fault instead of going on at\n"
-    "                          the next EBML header\n"
+    "                          the next element that makes sense\n"
     "      --help              this text\n"
     "\n" TOKENIZER_LIMITS_HELP
     "\n"
@@ -250,7 +250,7 @@ static int read_arguments(struct arguments *a, int argc, char **argv) {
       {"depth", required_argument, NULL, 'd'},
       TOKENIZER_OPTIONS,
       {NULL, 0, NULL, 0}};
-  struct stream_command command = {usage, "d:n:h", options, own_option, a};
+  struct stream_command command = {usage, ":d:n:h", options, own_option, a};
   int status = stream_options_read(&a->stream, argc, argv, &command);
   a->config.struct_size = sizeof a->config;
   a->config.limits = &a->stream.limits;
@@ -261,7 +261,7 @@ static int read_arguments(struct arguments *a, int argc, char **argv) {
 static int run(struct elements *e) {
   int status = kvsp_tokenizer_new(&e->tokenizer, &e->arguments->config);
   if (status != KVSP_OK) {
-    complain("%s", kvsp_status_text(status));
+    faults_tell_start(e->source.name, status);
     return EXIT_FAILED;
   }
   status = read_all(e);

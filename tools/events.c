@@ -243,7 +243,7 @@ static int read_arguments(struct arguments *a, int argc, char **argv) {
       {"key-frames", no_argument, NULL, 'k'},
       READER_OPTIONS,
       {NULL, 0, NULL, 0}};
-  struct stream_command command = {usage, "n:t:kh", options, own_option, a};
+  struct stream_command command = {usage, ":n:t:kh", options, own_option, a};
   int status = stream_options_read(&a->stream, argc, argv, &command);
   a->config.struct_size = sizeof a->config;
   a->config.limits = &a->stream.limits;
@@ -255,7 +255,7 @@ static int read_arguments(struct arguments *a, int argc, char **argv) {
 static int run(struct events *e, const struct arguments *a) {
   int status = kvsp_reader_new(&e->reader, &a->config);
   if (status != KVSP_OK) {
-    complain("%s", kvsp_status_text(status));
+    faults_tell_start(e->source.name, status);
     return EXIT_FAILED;
   }
   status = read_all(e);

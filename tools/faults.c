@@ -48,6 +48,10 @@ static void tell(const char *name, const char *where, int status,
     complain("%s: %s: %s", name, where, reason);
 }
 
+void faults_tell_start(const char *name, int status) {
+  tell(name, "byte 0", status, kvsp_status_text(status));
+}
+
 void faults_tell_gap(struct faults *faults, const char *name,
                      const kvsp_gap *gap) {
   char where[64];

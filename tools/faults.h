@@ -24,6 +24,8 @@ void faults_tell_gap(struct faults *faults, const char *name,
 /* "FILE: byte 8: REASON" */
 void faults_tell_byte(struct faults *faults, const char *name, uint64_t offset,
                       int status, const char *reason);
+/* Why it could not begin: what a function that makes a reader returned. */
+void faults_tell_start(const char *name, int status);
 /* What stopped the reading: error is of the reader or the tokenizer. */
 void faults_tell_error(struct faults *faults, const char *name,
                        const kvsp_error_info *error, int status);

@@ -16,6 +16,7 @@
 
 #define NS_PER_SECOND INT64_C(1000000000)
 #define NS_PER_MS INT64_C(1000000)
+#define SIZE_MAX_PIXELS 8192 /* width and height */
 /* 2026-01-01T00:00:00Z: a fixed start, so that the bytes are always the
  * same. */
 #define DEFAULT_START_NS (INT64_C(1767225600) * NS_PER_SECOND)
@@ -83,17 +84,19 @@ static const struct option long_options[] = {
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0}};
 
+static const char short_options[] = ":o:qh";
+
 static int parse_size(const char *text, struct video_settings *video) {
-  int status =
-      option_dimensions("--size", text, 0, &video->width, &video->height);
+  int status = option_dimensions("--size", text, SIZE_MAX_PIXELS, 0,
+                                 &video->width, &video->height);
   if (status != EXIT_WELL) return status;
   if (video->width % 2 != 0 || video->height % 2 != 0)
     return complain_usage("--size: '%s': both must be even", text);
   if (video->width < TEST_PICTURE_MIN_WIDTH ||
-      video->height < TEST_PICTURE_MIN_HEIGHT || video->width > 8192 ||
-      video->height > 8192)
-    return complain_usage("--size: '%s' is not from %dx%d to 8192x8192", text,
-                          TEST_PICTURE_MIN_WIDTH, TEST_PICTURE_MIN_HEIGHT);
+      video->height < TEST_PICTURE_MIN_HEIGHT)
+    return complain_usage("--size: '%s' is not from %dx%d to %dx%d", text,
+                          TEST_PICTURE_MIN_WIDTH, TEST_PICTURE_MIN_HEIGHT,
+                          SIZE_MAX_PIXELS, SIZE_MAX_PIXELS);
   return EXIT_WELL;
 }
 
@@ -244,7 +247,7 @@ static int parse_option(int code, int argc, char **argv,
     case OPTION_FORCE: options->force = true; return EXIT_WELL;
     case OPTION_LIVE: options->live = true; return EXIT_WELL;
     case 'q': options->quiet = true; return EXIT_WELL;
-    default: return EXIT_USAGE; /* getopt complained */
+    default: return option_refused(code, argv, short_options, long_options);
   }
 }
 
@@ -280,8 +283,9 @@ static void set_defaults(struct generate_options *options) {
 int generate_options_parse(int argc, char **argv,
                            struct generate_options *options, bool *help) {
   set_defaults(options);
+  opterr = 0;
   for (;;) {
-    int code = getopt_long(argc, argv, "o:qh", long_options, NULL);
+    int code = getopt_long(argc, argv, short_options, long_options, NULL);
     int status;
     if (code == -1) break;
     if (code == 'h') {

@@ -15,6 +15,7 @@ struct images {
   AVFrame *frame;
   AVPacket *packet;
   const char *reason;
+  bool size_refused; /* by the encoder, last time                          */
 };
 
 uint32_t images_input_format(const struct image_settings *settings) {
@@ -57,6 +58,11 @@ void images_free(struct images *images) {
 
 const char *images_reason(const struct images *images) {
   return images->reason;
+}
+
+bool images_refuses_size(const struct images *images) {
+  const struct image_settings *settings = &images->settings;
+  return images->size_refused && (settings->width > 0 || settings->height > 0);
 }
 
 static int fail(struct images *images, const char *reason) {
@@ -117,7 +123,15 @@ static int open_encoder(struct images *images, int width, int height) {
   set_options(context, &images->settings);
   if (avcodec_open2(context, codec, NULL) == 0) return 0;
   avcodec_free_context(&images->context);
+  images->size_refused = true;
   return fail(images, "libavcodec's encoder refuses pictures of this size");
+}
+
+int images_check_size(struct images *images) {
+  const struct image_settings *settings = &images->settings;
+  if (settings->width == 0 || settings->height == 0) return 0;
+  (void)open_encoder(images, (int)settings->width, (int)settings->height);
+  return images->size_refused ? -1 : 0;
 }
 
 /* Memory for a picture of the encoder's kind, kept while the size stays. */
@@ -231,6 +245,7 @@ int images_encode(struct images *images, const kvsp_picture *picture,
                   kvsp_view *file) {
   AVPacket *packet = images->packet;
   av_packet_unref(packet);
+  images->size_refused = false;
   if (take_picture(images, picture) != 0) return -1;
   images->frame->pts++;
   if (avcodec_send_frame(images->context, images->frame) != 0 ||

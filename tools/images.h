@@ -35,12 +35,19 @@ const char *images_extension(const struct image_settings *settings);
 
 /* NULL without memory. */
 struct images *images_new(const struct image_settings *settings);
+/* 0, or -1: no image of the width and height in the settings can be made, and
+ * images_reason() says why.  True of every picture, so better asked before any
+ * is decoded.  Where one of them is 0, only a picture can tell. */
+int images_check_size(struct images *images);
 void images_free(struct images *images);
 /* The image as a file's bytes, valid until the next call.  0, or -1: it cannot
- * be made of this picture, and images_reason() says why; go on with the next.
- */
+ * be made of this picture, and images_reason() says why; go on with the next,
+ * unless images_refuses_size(). */
 int images_encode(struct images *images, const kvsp_picture *picture,
                   kvsp_view *file);
 const char *images_reason(const struct images *images);
+/* True when the last one failed because of the size in the settings: those that
+ * follow would fail, too, after the work of scaling them. */
+bool images_refuses_size(const struct images *images);
 
 #endif

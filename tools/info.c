@@ -107,7 +107,7 @@ static int write_all(struct info *info) {
 static int run(struct info *info) {
   int status = kvsp_reader_new(&info->reader, &info->arguments->config);
   if (status != KVSP_OK) {
-    complain("%s", kvsp_status_text(status));
+    faults_tell_start(info->source.name, status);
     return EXIT_FAILED;
   }
   if (info->arguments->fragments && info->json == NULL)
@@ -133,7 +133,7 @@ static int read_arguments(struct arguments *a, int argc, char **argv) {
                                           {"fragments", no_argument, NULL, 'f'},
                                           READER_OPTIONS,
                                           {NULL, 0, NULL, 0}};
-  struct stream_command command = {usage, "jfn:h", options, own_option, a};
+  struct stream_command command = {usage, ":jfn:h", options, own_option, a};
   int status = stream_options_read(&a->stream, argc, argv, &command);
   a->config.struct_size = sizeof a->config;
   a->config.limits = &a->stream.limits;

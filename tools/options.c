@@ -122,9 +122,8 @@ refuse:
                         text, min_ns > 0 ? "0.5 or 2" : "1511852108.5");
 }
 
-int option_dimensions(const char *option, const char *text, int allow_zero,
-                      uint32_t *width, uint32_t *height) {
-  const uint64_t max = 65535;
+int option_dimensions(const char *option, const char *text, uint32_t max,
+                      int allow_zero, uint32_t *width, uint32_t *height) {
   const char *p = text;
   uint64_t w, h;
   if (!take_digits(&p, max, &w) || *p++ != 'x') goto refuse;
@@ -135,8 +134,33 @@ int option_dimensions(const char *option, const char *text, int allow_zero,
   *height = (uint32_t)h;
   return EXIT_WELL;
 refuse:
-  return complain_usage("%s: '%s' is not a size in pixels like 640x360", option,
-                        text);
+  return complain_usage(
+      "%s: '%s' is not a size in pixels like 640x360, at most %lux%lu", option,
+      text, (unsigned long)max, (unsigned long)max);
+}
+
+/* Of how many long options the argument may be the beginning. */
+static int count_meant(const char *argument, const struct option *options) {
+  const char *name = argument + strspn(argument, "-");
+  size_t length = strcspn(name, "=");
+  int count = 0;
+  for (; options->name != NULL; options++)
+    count += strncmp(options->name, name, length) == 0;
+  return count;
+}
+
+int option_refused(int code, char *const *argv, const char *letters,
+                   const struct option *options) {
+  /* getopt_long() is behind it; in a word of several letters perhaps not. */
+  const char *argument = argv[optind - 1];
+  if (code == ':') return complain_usage("'%s' needs a value", argument);
+  if (optopt == 0 && count_meant(argument, options) > 1)
+    return complain_usage("'%s' may be one of several options", argument);
+  if (optopt == 0) return complain_usage("'%s' is no option", argument);
+  if (optopt >= OPTION_LONG_ONLY ||
+      (optopt != ':' && strchr(letters, optopt) != NULL))
+    return complain_usage("'%s': this option takes no value", argument);
+  return complain_usage("'-%c' is no option", optopt);
 }
 
 int option_input(int argc, char *const *argv, const char **path) {

@@ -31,9 +31,15 @@ int option_read_size(const char *text, size_t *value);
  * More than nine decimals are refused. */
 int option_seconds(const char *option, const char *text, int64_t min_ns,
                    int64_t *ns);
-/* "640x360"; with allow_zero one of the two may be 0 (keep the aspect). */
-int option_dimensions(const char *option, const char *text, int allow_zero,
-                      uint32_t *width, uint32_t *height);
+/* "640x360", both at most max; with allow_zero one of the two may be 0 (keep
+ * the aspect). */
+int option_dimensions(const char *option, const char *text, uint32_t max,
+                      int allow_zero, uint32_t *width, uint32_t *height);
+/* What getopt_long() does not take (code: '?' or ':'), instead of its own
+ * complaint, which would show control characters: opterr is 0, and letters
+ * begin with ':'.  EXIT_USAGE. */
+int option_refused(int code, char *const *argv, const char *letters,
+                   const struct option *options);
 /* The one argument behind the options (optind): FILE, or "-". */
 int option_input(int argc, char *const *argv, const char **path);
 /* Prints the text of --help on standard output; EXIT_WELL. */

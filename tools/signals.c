@@ -24,23 +24,24 @@ static const size_t asking_count = sizeof asking / sizeof asking[0];
 /* timeout(1), and a terminal that is closed, send the same twice at once:
  * whoever loses patience takes longer. */
 #define IMPATIENCE_NS INT64_C(300000000)
+/* What was read, but takes longer than that to be written, is given up. */
+#define OVERDUE_NS INT64_C(1000000000)
 
 /* A handler has no other way to tell. */
 static volatile sig_atomic_t caught;
 static volatile sig_atomic_t reader_left;
-static struct timespec caught_at; /* written and read by handlers only      */
+static struct timespec caught_at; /* written once, before caught            */
 static void (*volatile at_death)(void);
 static bool pipe_is_error;
 /* A byte in it wakes up who waits for input: a signal that comes just before
  * poll() would be missed otherwise. */
 static int wake_up[2] = {-1, -1};
 
-static bool is_impatient(void) {
+static int64_t since_caught_ns(void) {
   struct timespec now = {0, 0};
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (int64_t)(now.tv_sec - caught_at.tv_sec) * 1000000000 +
-             (now.tv_nsec - caught_at.tv_nsec) >
-         IMPATIENCE_NS;
+         (now.tv_nsec - caught_at.tv_nsec);
 }
 
 static void end_by(int number) {
@@ -61,7 +62,7 @@ static void on_signal(int number) {
     caught = number;
     /* Full is as good: it wakes up, too. */
     if (write(wake_up[1], "", 1) < 0) errno = saved;
-  } else if (is_impatient()) {
+  } else if (since_caught_ns() > IMPATIENCE_NS) {
     if (clean_up) clean_up();
     end_by(number);
   }
@@ -107,6 +108,10 @@ void signals_catch(void) {
 
 int signals_caught(void) {
   return caught;
+}
+
+bool signals_overdue(void) {
+  return caught != 0 && since_caught_ns() > OVERDUE_NS;
 }
 
 bool signals_wait_for_input(int fd) {

@@ -3,7 +3,8 @@
  * Knows signals; knows nothing of what is read or written.
  *
  * The first SIGINT, SIGTERM or SIGHUP asks a command to stop: what was read
- * until then is written, then the program ends by that signal, as if it had
+ * until then is written (of work that takes long, as much as a second allows),
+ * then the program ends by that signal, as if it had
  * never caught it (a shell sees 130 for Ctrl-C).  The second one ends it at
  * once.  Who started the program with one of them ignored (nohup, a job in the
  * background) keeps it ignored.
@@ -22,6 +23,9 @@ void signals_start(void);
 void signals_catch(void);
 /* The signal that asks to stop; 0: none does. */
 int signals_caught(void);
+/* True when one asked to stop so long ago (a second) that what was read is no
+ * longer worth the time that it takes. */
+bool signals_overdue(void);
 /* Waits until there is something to read; false: a signal asks to stop. */
 bool signals_wait_for_input(int fd);
 /* What is to be done before the second signal ends the program; called inside

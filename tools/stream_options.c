@@ -56,18 +56,21 @@ int stream_options_read(struct stream_options *options, int argc, char **argv,
                         const struct stream_command *command) {
   memset(options, 0, sizeof *options);
   options->limits.struct_size = sizeof options->limits;
+  opterr = 0;
   for (;;) {
     int code =
         getopt_long(argc, argv, command->letters, command->options, NULL);
-    int status = EXIT_USAGE; /* '?': getopt_long complained */
+    int status;
     if (code < 0) return option_input(argc, argv, &options->path);
     if (code == 'h') {
       options->help = true;
       return option_help(command->help);
     }
-    if (is_shared(code))
+    if (code == '?' || code == ':')
+      status = option_refused(code, argv, command->letters, command->options);
+    else if (is_shared(code))
       status = read_shared(options, code, optarg);
-    else if (code != '?')
+    else
       status = command->own_option(command->user, code, optarg);
     if (status != EXIT_WELL) return status;
   }

@@ -66,7 +66,7 @@ enum stream_option_code {
 /* What a subcommand adds to them. */
 struct stream_command {
   const char *help;             /* the whole text of --help                */
-  const char *letters;          /* for getopt_long, with n: and h          */
+  const char *letters;          /* for getopt_long: a ':', n: and h, others */
   const struct option *options; /* with one of the macros above            */
   /* An option that is not shared: EXIT_WELL or EXIT_USAGE. */
   int (*own_option)(void *user, int code, const char *text);

@@ -191,12 +191,25 @@ refuses 'png' --format bmp a.mkv
 refuses 'jpg' --quality 50 a.mkv
 refuses 'quality' --format jpg --quality 101 a.mkv
 refuses 'size' --size 0x0 a.mkv
+refuses 'at most 65535x65535' --size 99999x1 a.mkv
+# No encoder takes it: that is found before anything is decoded or made.
+for format in png jpg ppm; do
+  refuses 'size: 16384x16384: .*refuses pictures of this size' \
+    --size 16384x16384 --format $format -o never a.mkv
+done
+ok "a refused size: no folder" test ! -e never
 refuses 'time' --from noon a.mkv
 refuses 'before' --from 2020-01-01 --to 2019-01-01 a.mkv
 refuses 'one name' -o '%n.png' a.mkv
 refuses 'one name' -o '%t.png' a.mkv
 refuses 'followed by' -o '%x%i.png' a.mkv
 refuses 'followed by' -o '%i%' a.mkv
+# The aspect makes it so large: the first picture tells, and is the last.
+"$KVSPARSE" generate --size 128x128 --seconds 1 --rate 10 -o square.mkv \
+  </dev/null
+run dump --size 16384x0 --format jpg -o square square.mkv
+ok "a size that becomes too large: one line" failed_with 1 \
+  'square/f00000-n0000.*jpg: --size makes it too large'
 run dump missing.mkv -o new
 ok "no such file" failed_with 1 'No such file'
 ok "then no folder either" test ! -e new

@@ -52,8 +52,17 @@ run elements bad.mkv
 ok "bytes that make no sense: status 1" exited 1
 ok "they are complained about" one_complaint "bad.mkv: byte 579: "
 ok "they are in the list" has "^       579  FAULT: "
-ok "the list goes on at the next EBML header" has_line \
+ok "the list goes on behind them" has_line \
   "       585  EBML (0x1A45DFA3), header 8, size 14"
+# Not only at the next document: inside of a Segment, too.
+bytes "$(ebml_header)18538067FF" "$(tracks)" 000102030405 \
+  "$(element 1F43B675 "$(element E7 00)$(simple_block 0 80 AABBCC)")" \
+  >inside.mkv
+run elements inside.mkv
+ok "the list goes on at the next element that makes sense" has \
+  "^ *[0-9][0-9]*  *SimpleBlock "
+run elements --help
+ok "as --help says" has "the next element that makes sense"
 run elements --strict bad.mkv
 ok "--strict: status 1" exited 1
 ok "--strict: complained about" one_complaint "bad.mkv: byte 579: "

@@ -103,6 +103,39 @@ if [ -n "$have_python" ]; then
     interrupt "$name" TERM 143
     interrupt "$name" HUP 129
   done
+  # All is read at once, and takes long: it ends all the same.  Behind it is
+  # a gap, which is told only when it comes so far.
+  if [ -n "$HAVE_FFMPEG" ]; then
+    "$KVSPARSE" generate --seconds 6 -o work.mkv </dev/null || exit 99
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+      cat work.mkv work.mkv work.mkv work.mkv work.mkv work.mkv
+    done >long.mkv
+    printf 'no stream' >>long.mkv
+    cat work.mkv >>long.mkv
+    for choice in "--size 4000x4000" "--every 100000"; do
+      rm -rf pictures
+      # shellcheck disable=SC2086
+      with_signals "$KVSPARSE" dump -q $choice --threads 1 -n 1G -o pictures \
+        long.mkv >out 2>err &
+      program=$!
+      first_came() {
+        find pictures -name 'f*' 2>/dev/null | grep -q .
+      }
+      wait_until first_came
+      kill -s TERM "$program"
+      {
+        sleep 20
+        kill -s KILL "$program"
+      } 2>/dev/null &
+      writer=$!
+      end_program
+      ok "dump $choice: SIGTERM: ends by it" exited 143
+      ok "dump $choice: SIGTERM: ends before all is done" one_complaint \
+        'interrupted by SIGTERM'
+      ok "dump $choice: SIGTERM: whole files only" no_temporary_files pictures
+    done
+    rm -rf pictures long.mkv work.mkv
+  fi
   # Nobody reads: it hangs in writing, which the first one does not end.
   mkfifo stuck
   for _ in 1 2 3 4 5 6 7 8 9; do cat two.mkv two.mkv two.mkv two.mkv; done \

@@ -5,7 +5,7 @@
 . "${abs_top_srcdir:-.}/tests/tools/common.sh"
 make_samples
 
-subcommands="info elements merge"
+subcommands="info elements"
 [ -n "$HAVE_JANSSON" ] && subcommands="$subcommands events"
 if [ -n "$HAVE_FFMPEG" ]; then
   subcommands="$subcommands dump"
@@ -163,6 +163,14 @@ done
 limit=value
 memory elements "--max-value 2M --max-memory 100k" "--max-value 2M"
 
+# Too little to begin with.
+for name in $subcommands; do
+  cp "$(stream_for "$name")" joined.mkv
+  run_limited "$name" joined.mkv --max-memory 1000
+  ok "$name: no memory at all: status 1" exited 1
+  ok "$name: no memory at all: the option is told" told --max-memory
+done
+
 # The default for frames: more than 64M, through a pipe.
 block $((64 * 1048576 + 1)) | "$KVSPARSE" info - >out 2>err
 ok "the default of --max-frame is 64M" one_complaint '--max-frame raises it'
@@ -243,6 +251,6 @@ END
   ok "dump --size 0x15000: status 1" exited 1
   ok "dump --size 0x15000: told" one_complaint '10 pictures left out: .*max-wid'
   run generate --size 8194x8192 -o huger.mkv
-  ok "generate --size 8194x8192" failed_with 2 '8192x8192'
+  ok "generate --size 8194x8192" failed_with 2 'at most 8192x8192'
 fi
 finish

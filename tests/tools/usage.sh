@@ -37,8 +37,27 @@ for name in $subcommands; do
   ok "$name with two files" failed_with 2 "one too many"
   run $name --nonsense two.mkv
   ok "$name: unknown option" failed_with 2 "kvsparse $name: .*nonsense"
+  ok "$name: in its own words" failed_with 2 \
+    "^kvsparse $name: '--nonsense' is no option (--help tells more)$"
+  run $name -Z two.mkv
+  ok "$name: unknown letter" failed_with 2 "'-Z' is no option (--help"
+  run $name --max two.mkv
+  ok "$name: an option that is not whole" failed_with 2 \
+    "'--max' may be one of several options (--help"
+  run $name --strict=3 two.mkv
+  ok "$name: a value too many" failed_with 2 \
+    "'--strict=3': this option takes no value (--help"
+  run $name --help=3 two.mkv
+  ok "$name: a value too many, with a letter" failed_with 2 \
+    "'--help=3': this option takes no value (--help"
+  run $name two.mkv -n
+  ok "$name: letter without its value" failed_with 2 "'-n' needs a value"
+  run $name "--$(printf 'x\033[2J\nx\342\200\256y')" two.mkv
+  ok "$name: control characters in an option" failed_with 2 \
+    "'--x?\[2J?x???y' is no option (--help"
   run $name --read-size
-  ok "$name: option without its value" failed_with 2 "read-size"
+  ok "$name: option without its value" failed_with 2 \
+    "'--read-size' needs a value (--help tells more)"
   for value in 0 -1 x 1x 99999999999999999999 1T ''; do
     run $name --read-size "$value" two.mkv
     ok "$name --read-size '$value'" failed_with 2 "$name: --read-size: '$value'"
@@ -90,6 +109,16 @@ for name in $subcommands; do
   ok "$name: -- ends the options" cmp out whole
 done
 
+if [ -n "$HAVE_FFMPEG" ]; then
+  for name in dump generate; do
+    run $name --nonsense
+    ok "$name: unknown option" failed_with 2 \
+      "^kvsparse $name: '--nonsense' is no option (--help tells more)$"
+    run $name --output
+    ok "$name: option without its value" failed_with 2 \
+      "'--output' needs a value (--help tells more)"
+  done
+fi
 if [ -z "$HAVE_FFMPEG" ]; then
   for name in dump generate; do
     run $name

@@ -14,7 +14,7 @@
 /* More threads than that hardly make a picture faster, nor do they when each
  * has less to do than this, in pixels. */
 #define MAX_THREADS 4
-#define PIXELS_PER_THREAD (128 * 1024)
+#define PIXELS_PER_THREAD ((int64_t)128 * 1024)
 
 /* A picture of one row and thousands of columns, scaled to the height that is
  * wanted, would be wider than memory is large. */

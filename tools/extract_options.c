@@ -141,7 +141,7 @@ static int check_options(struct extract_options *options) {
 
 int extract_options_parse(int argc, char **argv,
                           struct extract_options *options) {
-  struct stream_command command = {help_text, "o:n:qh", long_options,
+  struct stream_command command = {help_text, ":o:n:qh", long_options,
                                    own_option, options};
   int status;
   memset(options, 0, sizeof *options);

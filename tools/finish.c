@@ -389,8 +389,8 @@ static int run(struct finish *f) {
 int command_finish(int argc, char **argv) {
   struct finish_options options;
   struct finish finish;
-  struct stream_command command = {help_text, "o:n:h", long_options, own_option,
-                                   &options};
+  struct stream_command command = {help_text, ":o:n:h", long_options,
+                                   own_option, &options};
   int status;
   memset(&options, 0, sizeof options);
   memset(&finish, 0, sizeof finish);

@@ -170,7 +170,7 @@ static int read_arguments(struct merge_options *o, int argc, char **argv) {
       {"force", no_argument, NULL, 'f'},
       READER_OPTIONS,
       {NULL, 0, NULL, 0}};
-  struct stream_command command = {usage, "o:m:s:gfn:h", options, own_option,
+  struct stream_command command = {usage, ":o:m:s:gfn:h", options, own_option,
                                    o};
   int status;
   o->output = "-";

@@ -16,6 +16,7 @@
 
 #include "support/allocator.h"
 #include "support/build.h"
+#include "support/corpus.h"
 #include "support/guard.h"
 #include "support/recorder.h"
 
@@ -1885,30 +1886,13 @@ END_TEST
 
 /* ---- real streams ------------------------------------------------------ */
 
-static const char *corpus;
-
-static void load(struct bytes *b, const char *name) {
-  static uint8_t piece[65536];
-  char path[1024];
-  FILE *file;
-  size_t n;
-  int len = snprintf(path, sizeof path, "%s/%s", corpus, name);
-  ck_assert_msg(len > 0 && (size_t)len < sizeof path, "a path is too long");
-  file = fopen(path, "rb");
-  ck_assert_msg(file != NULL, "%s cannot be opened", path);
-  for (n = fread(piece, 1, sizeof piece, file); n > 0;
-       n = fread(piece, 1, sizeof piece, file))
-    bytes_append(b, piece, n);
-  ck_assert_msg(!ferror(file), "%s cannot be read", path);
-  fclose(file);
-}
-
-static size_t count_gaps(const char *name, uint32_t flags, size_t *frames) {
+static size_t count_gaps(const char *folder, const char *name, uint32_t flags,
+                         size_t *frames) {
   kvsp_reader_config config = config_with(flags);
   struct recorder r = {0};
   struct bytes b = {0};
   size_t gaps = 0;
-  load(&b, name);
+  corpus_load(&b, folder, name, "");
   record_stream(&config, FEED_PULL, b.data, b.len, 1000, &r);
   *frames = 0;
   for (const char *c = recorder_order(&r); *c; c++) {
@@ -1921,15 +1905,19 @@ static size_t count_gaps(const char *name, uint32_t flags, size_t *frames) {
 }
 
 START_TEST(real_checksums_match) {
-  static const char *const names[] = {
-      "muxgen/ff_crc32_h264_aac.mkv", "mkv-valid/media3_opus-5.1.mka",
-      "mkv-valid/mkvgo_sample.mkv", "muxgen/ff_pcm_s24le_48k.mka",
-      "kvs-producer-input/bezos_vogels.mkv"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+  static const struct {
+    const char *folder, *name;
+  } files[] = {{"muxgen", "ff_crc32_h264_aac.mkv"},
+               {"mkv-valid", "media3_opus-5.1.mka"},
+               {"mkv-valid", "mkvgo_sample.mkv"},
+               {"muxgen", "ff_pcm_s24le_48k.mka"},
+               {"kvs-producer-input", "bezos_vogels.mkv"}};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    const char *folder = files[i].folder, *name = files[i].name;
     size_t frames, plain;
-    ck_assert_msg(count_gaps(names[i], KVSP_READ_CHECK_CRC, &frames) == 0,
-                  "%s: a gap", names[i]);
-    count_gaps(names[i], 0, &plain);
+    ck_assert_msg(count_gaps(folder, name, KVSP_READ_CHECK_CRC, &frames) == 0,
+                  "%s: a gap", name);
+    count_gaps(folder, name, 0, &plain);
     ck_assert_uint_gt(frames, 0);
     ck_assert_uint_eq(frames, plain);
   }
@@ -1938,11 +1926,11 @@ END_TEST
 
 /* This file is there for its Info, whose CRC-32 is wrong. */
 START_TEST(a_real_checksum_that_does_not_match) {
-  const char *name = "ebml-conformance/mc_EBML-CRC-VALID.mkv";
+  const char *folder = "ebml-conformance", *name = "mc_EBML-CRC-VALID.mkv";
   size_t frames;
-  ck_assert_uint_eq(count_gaps(name, KVSP_READ_CHECK_CRC, &frames), 1);
+  ck_assert_uint_eq(count_gaps(folder, name, KVSP_READ_CHECK_CRC, &frames), 1);
   ck_assert_uint_eq(frames, 3);
-  ck_assert_uint_eq(count_gaps(name, 0, &frames), 0);
+  ck_assert_uint_eq(count_gaps(folder, name, 0, &frames), 0);
 }
 END_TEST
 
@@ -1951,7 +1939,7 @@ START_TEST(real_amazon_connect) {
   kvsp_reader *r;
   const kvsp_item *item;
   size_t tracks = 0;
-  load(&b, "kvs-picgen/pic_connect_like_two_audio.mkv");
+  corpus_load(&b, "kvs-picgen", "pic_connect_like_two_audio.mkv", "");
   ck_assert_int_eq(kvsp_reader_new(&r, NULL), KVSP_OK);
   ck_assert_int_eq(kvsp_reader_input(r, b.data, b.len, KVSP_FINAL), KVSP_OK);
   while (kvsp_reader_next(r, &item) == KVSP_OK) {
@@ -1992,8 +1980,8 @@ START_TEST(real_zlib_frames) {
   kvsp_reader_config config = config_with(KVSP_READ_DECOMPRESS);
   const kvsp_item *item;
   kvsp_reader *r;
-  load(&b, "muxgen/mm_zlib_h264.mkv");
-  load(&golden, "golden/muxgen/mm_zlib_h264.mkv.frames.jsonl");
+  corpus_load(&b, "muxgen", "mm_zlib_h264.mkv", "");
+  corpus_load(&golden, "golden/muxgen", "mm_zlib_h264.mkv", ".frames.jsonl");
   bytes_append(&golden, "", 1);
   line = strstr((char *)golden.data, "\"type\": \"packet\"");
   ck_assert_int_eq(kvsp_reader_new(&r, &config), KVSP_OK);
@@ -2103,7 +2091,7 @@ static TCase *blocks_case(void) {
 
 static TCase *corpus_case(void) {
   TCase *tc = tcase_create("corpus");
-  if (corpus == NULL || corpus[0] == '\0') {
+  if (!corpus_is_there()) {
     printf("real streams are skipped: KVSPARSE_CORPUS is not set\n");
     return tc;
   }
@@ -2121,7 +2109,6 @@ int main(void) {
   Suite *suite = suite_create("encodings");
   SRunner *runner;
   int failed;
-  corpus = getenv("KVSPARSE_CORPUS");
   suite_add_tcase(suite, encodings_case());
   suite_add_tcase(suite, zlib_case());
   suite_add_tcase(suite, checksums_case());

@@ -3,16 +3,14 @@
  * its steps give: every stream is read with it and without it, however it is
  * cut and damaged.
  */
-#define _DEFAULT_SOURCE /* scandir, alphasort */
-
 #include <check.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "reader.h"
 #include "support/build.h"
+#include "support/corpus.h"
 #include "support/damage.h"
 #include "support/recorder.h"
 #include "support/stream.h"
@@ -309,48 +307,29 @@ END_TEST
 
 /* ---- real streams ------------------------------------------------------- */
 
-static int is_visible(const struct dirent *entry) {
-  return entry->d_name[0] != '.';
-}
-
 /* At most so much of a file. */
 #define FILE_PART 400000
 
-static void compare_file(const char *path, const char *name) {
-  static uint8_t part[FILE_PART];
-  struct bytes b = {0};
-  FILE *file = fopen(path, "rb");
-  ck_assert_msg(file != NULL, "%s cannot be opened", path);
-  bytes_append(&b, part, fread(part, 1, sizeof part, file));
-  fclose(file);
-  for (size_t c = 0; c < CONFIGS; c++)
-    compare(&configs[c], (enum feed_way)(c % FEED_WAYS), &b,
-            chunks[(c + b.len) % CHUNKS == 1 ? 2 : (c + b.len) % CHUNKS], name);
-  bytes_free(&b);
+static void compare_file(const char *folder, const char *name,
+                         const struct bytes *b) {
+  struct bytes part = *b;
+  (void)folder;
+  if (part.len > FILE_PART) part.len = FILE_PART;
+  for (size_t c = 0; c < CONFIGS; c++) {
+    size_t i = (c + part.len) % CHUNKS;
+    compare(&configs[c], (enum feed_way)(c % FEED_WAYS), &part,
+            chunks[i == 1 ? 2 : i], name);
+  }
 }
 
+static const char *const folders[] = {
+    "kvs-getmedia", "kvs-picgen", "kvs-producer-input",
+    "mkv-valid",    "webm-valid", "muxgen",
+    "invalid",      "fuzz"};
+#define FOLDERS (int)(sizeof folders / sizeof *folders)
+
 START_TEST(real_streams) {
-  static const char *const folders[] = {
-      "kvs-getmedia", "kvs-picgen", "kvs-producer-input",
-      "mkv-valid",    "webm-valid", "muxgen",
-      "invalid",      "fuzz"};
-  const char *corpus = getenv("KVSPARSE_CORPUS");
-  if (!corpus || !*corpus) return;
-  for (size_t f = 0; f < sizeof folders / sizeof *folders; f++) {
-    char path[1024];
-    struct dirent **entries = NULL;
-    int count;
-    snprintf(path, sizeof path, "%s/%s", corpus, folders[f]);
-    count = scandir(path, &entries, is_visible, alphasort);
-    ck_assert_msg(count > 0, "%s has no files", path);
-    for (int i = 0; i < count; i++) {
-      snprintf(path, sizeof path, "%s/%s/%s", corpus, folders[f],
-               entries[i]->d_name);
-      compare_file(path, entries[i]->d_name);
-      free(entries[i]);
-    }
-    free(entries);
-  }
+  corpus_each(folders[_i], compare_file);
 }
 END_TEST
 
@@ -362,7 +341,10 @@ static Suite *plain_suite(void) {
   tcase_add_loop_test(t, damaged_streams, 0, STREAMS);
   tcase_add_test(t, nearly_all_frames_are_plain);
   tcase_add_loop_test(t, a_frame_is_there_until_the_next_call, 0, 3);
-  tcase_add_test(t, real_streams);
+  if (corpus_is_there())
+    tcase_add_loop_test(t, real_streams, 0, FOLDERS);
+  else
+    puts("real streams are skipped: KVSPARSE_CORPUS is not set");
   suite_add_tcase(s, t);
   return s;
 }
@@ -373,7 +355,5 @@ int main(void) {
   srunner_run_all(runner, CK_ENV);
   failed = srunner_ntests_failed(runner);
   srunner_free(runner);
-  if (!getenv("KVSPARSE_CORPUS"))
-    puts("KVSPARSE_CORPUS is not set: no real streams were compared");
   return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

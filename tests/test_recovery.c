@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "support/build.h"
+#include "support/corpus.h"
 #include "support/judge.h"
 #include "support/stream.h"
 
@@ -153,23 +154,6 @@ static void put_dense(struct bytes *b) {
   }
 }
 
-static bool load(struct bytes *b, const char *name) {
-  static uint8_t piece[65536];
-  const char *corpus = getenv("KVSPARSE_CORPUS");
-  char path[1024];
-  FILE *file;
-  size_t n;
-  if (corpus == NULL || corpus[0] == '\0') return false;
-  snprintf(path, sizeof path, "%s/kvs-getmedia/%s", corpus, name);
-  file = fopen(path, "rb");
-  ck_assert_msg(file != NULL, "%s cannot be opened", path);
-  for (n = fread(piece, 1, sizeof piece, file); n > 0;
-       n = fread(piece, 1, sizeof piece, file))
-    bytes_append(b, piece, n);
-  fclose(file);
-  return true;
-}
-
 enum stream { MIXED, DENSE, TAGS, LARGE, STREAMS };
 
 static const char *const stream_names[] = {
@@ -180,7 +164,8 @@ static bool make_stream(struct sound *s, int stream) {
   struct bytes b = {0};
   if (stream == MIXED) put_mixed(&b);
   if (stream == DENSE) put_dense(&b);
-  if (stream >= TAGS && !load(&b, stream_names[stream])) return false;
+  if (stream >= TAGS && !corpus_is_there()) return false;
+  if (stream >= TAGS) corpus_load(&b, "kvs-getmedia", stream_names[stream], "");
   sound_read(s, &b);
   return true;
 }

@@ -16,8 +16,8 @@ bool corpus_is_there(void) {
   return root()[0] != '\0';
 }
 
-static void path_of(char *out, size_t capacity, const char *folder,
-                    const char *name, const char *suffix) {
+void corpus_path(char *out, size_t capacity, const char *folder,
+                 const char *name, const char *suffix) {
   int len = snprintf(out, capacity, "%s/%s/%s%s", root(), folder, name, suffix);
   ck_assert_msg(len > 0 && (size_t)len < capacity, "a path is too long");
 }
@@ -28,7 +28,7 @@ void corpus_load(struct bytes *b, const char *folder, const char *name,
   char path[1024];
   FILE *file;
   size_t n;
-  path_of(path, sizeof path, folder, name, suffix);
+  corpus_path(path, sizeof path, folder, name, suffix);
   file = fopen(path, "rb");
   ck_assert_msg(file != NULL, "%s cannot be opened", path);
   for (n = fread(piece, 1, sizeof piece, file); n > 0;
@@ -46,7 +46,7 @@ void corpus_each(const char *folder, corpus_check check) {
   char path[1024];
   struct dirent **entries = NULL;
   int count;
-  path_of(path, sizeof path, folder, "", "");
+  corpus_path(path, sizeof path, folder, "", "");
   count = scandir(path, &entries, is_visible, alphasort);
   ck_assert_msg(count > 0, "%s has no files", path);
   for (int i = 0; i < count; i++) {

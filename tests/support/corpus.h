@@ -13,8 +13,11 @@
 /* Whether there is such a folder. */
 bool corpus_is_there(void);
 
-/* Appends the file corpus/folder/name + suffix; the test fails when it cannot
- * be read. */
+/* corpus/folder/name + suffix; the test fails when it does not fit. */
+void corpus_path(char *out, size_t capacity, const char *folder,
+                 const char *name, const char *suffix);
+
+/* Appends that file; the test fails when it cannot be read. */
 void corpus_load(struct bytes *b, const char *folder, const char *name,
                  const char *suffix);
 

@@ -18,8 +18,7 @@
 
 #include "pending.h"
 #include "support/allocator.h"
-#include "support/encode.h"
-#include "support/mux.h"
+#include "support/video.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -33,18 +32,6 @@ static void encode_small(struct encoded *e, const char *encoder) {
                              .gop = 3,
                              .in_band = 1};
   encode(e, &o);
-}
-
-static kvsp_track make_track(const struct encoded *e) {
-  kvsp_track t;
-  memset(&t, 0, sizeof t);
-  t.number = 1;
-  t.type = KVSP_TRACK_VIDEO;
-  t.width = (uint32_t)e->width;
-  t.height = (uint32_t)e->height;
-  t.codec_id.data = (const uint8_t *)e->codec_id;
-  t.codec_id.len = strlen(e->codec_id);
-  return t;
 }
 
 static kvsp_frame make_frame(const kvsp_track *track, const void *data,
@@ -75,11 +62,7 @@ static void add_stream(struct bytes *b, const struct encoded *e,
   mux_tracks(b, t, tracks);
   for (size_t i = 0; i < tag_count; i++) mux_head_tags(b, "91", "1.5", "1.0");
   mux_cluster(b, 0);
-  for (size_t i = 0; i < e->count; i++) {
-    const struct encoded_packet *p = &e->packets[i];
-    mux_simple_block(b, 1, (int16_t)(p->pts * 40), p->key ? 0x80 : 0, p->data,
-                     p->size);
-  }
+  for (size_t i = 0; i < e->count; i++) video_block(b, e, i, 0);
 }
 
 static int count_pictures(void *user, const kvsp_picture *p) {
@@ -225,7 +208,7 @@ START_TEST(absurd_sizes_are_refused) {
   if (!encode_available(claim->encoder)) return;
   encode_small(&e, claim->encoder);
   make_claim(&b, &e, claim);
-  track = make_track(&e);
+  track = video_track(&e);
   frame = make_frame(&track, b.data, b.len);
   config.flags = KVSP_DECODE_LOW_DELAY;
   config.max_width = config.max_height = claim->max;
@@ -266,7 +249,7 @@ START_TEST(absurd_aspects_are_refused) {
   o.width = cases[_i].width;
   o.height = cases[_i].height;
   encode(&e, &o);
-  track = make_track(&e);
+  track = video_track(&e);
   frame = make_frame(&track, e.packets[0].data, e.packets[0].size);
   test_allocator_init(&memory);
   config.allocator = &memory.allocator;
@@ -307,7 +290,7 @@ START_TEST(absurd_targets_are_arguments) {
   struct encoded e;
   kvsp_track track;
   encode_small(&e, "mjpeg");
-  track = make_track(&e);
+  track = video_track(&e);
   for (size_t i = 0; i < COUNT(cases); i++) {
     kvsp_decoder_config config = {.struct_size = sizeof config};
     kvsp_pictures_config pictures = {.struct_size = sizeof pictures};
@@ -703,7 +686,7 @@ START_TEST(wrong_decoder_calls_have_their_codes) {
   kvsp_track track;
   kvsp_frame frame;
   encode_small(&e, "mjpeg");
-  track = make_track(&e);
+  track = video_track(&e);
   frame = make_frame(&track, e.packets[0].data, e.packets[0].size);
   for (int call = 0; call < DECODER_CALLS; call++) {
     kvsp_decoder *d = reach_decoder(&track, &frame, (enum decoder_moment)_i);

@@ -18,26 +18,12 @@
 #include "nal.h"
 #include "pending.h"
 #include "support/allocator.h"
-#include "support/encode.h"
 #include "support/reference.h"
+#include "support/video.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* A track and frames filled by hand. */
-
-static kvsp_track make_track(const struct encoded *e) {
-  kvsp_track t;
-  memset(&t, 0, sizeof t);
-  t.number = 1;
-  t.type = KVSP_TRACK_VIDEO;
-  t.width = (uint32_t)e->width;
-  t.height = (uint32_t)e->height;
-  t.codec_id.data = (const uint8_t *)e->codec_id;
-  t.codec_id.len = strlen(e->codec_id);
-  t.codec_private.data = e->extradata;
-  t.codec_private.len = e->extradata_size;
-  return t;
-}
+/* Frames filled by hand. */
 
 static kvsp_frame make_frame(const kvsp_track *track,
                              const kvsp_fragment *fragment,
@@ -161,7 +147,7 @@ START_TEST(codec_decodes) {
   encode_with(&e, encoder, codecs[_i].b_frames, codecs[_i].lengths, 0);
   reference_decode(&reference, &e);
   ck_assert_uint_eq(reference.count, e.count);
-  track = make_track(&e);
+  track = video_track(&e);
   ck_assert_int_eq(kvsp_decoder_available(&track), 1);
   expect_decoded(&track, &e, &reference, 0);
   expect_decoded(&track, &e, &reference, KVSP_DECODE_LOW_DELAY);
@@ -182,7 +168,7 @@ START_TEST(vfw_decodes) {
   reference_decode(&reference, &e);
   memcpy(header + 16, fourccs[_i], 4);
   memcpy(header + 40, e.extradata ? e.extradata : header, e.extradata_size);
-  track = make_track(&e);
+  track = video_track(&e);
   track.codec_id.data = (const uint8_t *)"V_MS/VFW/FOURCC";
   track.codec_id.len = 15;
   track.codec_private.data = header;
@@ -208,7 +194,7 @@ START_TEST(low_delay_is_low) {
   const kvsp_picture *picture;
   if (!encode_available(encoders[_i])) return;
   encode_with(&e, encoders[_i], 0, 1, 0);
-  track = make_track(&e);
+  track = video_track(&e);
   config.flags = KVSP_DECODE_LOW_DELAY;
   ck_assert_int_eq(kvsp_decoder_new(&d, &track, &config), KVSP_OK);
   for (size_t i = 0; i < e.count; i++) {
@@ -240,7 +226,7 @@ START_TEST(pictures_keep_their_times) {
   int rc;
   encode_with(&e, "libx264", 2, 1, 0);
   reference_decode(&reference, &e);
-  track = make_track(&e);
+  track = video_track(&e);
   config.threads = _i == 0 ? 0 : 4;
   ck_assert_int_eq(kvsp_decoder_new(&d, &track, &config), KVSP_OK);
   for (size_t i = 0; i <= e.count; i++) {
@@ -298,7 +284,7 @@ START_TEST(unannounced_b_frames_keep_their_order) {
   encoded_free(&e);
   o.no_vui = 1;
   encode(&e, &o);
-  track = make_track(&e);
+  track = video_track(&e);
   expect_decoded(&track, &e, &reference, 0);
   reference_free(&reference);
   encoded_free(&e);
@@ -388,7 +374,7 @@ static void check_wrapping(const char *encoder, int kind, int frame_lengths) {
     encoded_free(&frames);
     encode_with(&frames, encoder, 0, 1, in_band);
   }
-  track = make_track(&frames);
+  track = video_track(&frames);
   set_private(&track, (enum private_kind)kind, &lengths, &start_codes);
   expect_decoded(&track, &frames, &reference, 0);
   reference_free(&reference);
@@ -415,7 +401,7 @@ START_TEST(wrapping_changes) {
   encode_with(&lengths, "libx264", 2, 1, 0);
   encode_with(&start_codes, "libx264", 2, 0, 0);
   reference_decode(&reference, &start_codes);
-  track = make_track(&lengths);
+  track = video_track(&lengths);
   for (size_t i = 8; i < 16; i++) { /* a closed group of pictures */
     struct encoded_packet p = lengths.packets[i];
     lengths.packets[i] = start_codes.packets[i];
@@ -470,7 +456,7 @@ START_TEST(formats_have_the_right_bytes) {
   uint8_t *rgb = NULL;
   const size_t size = 96 * 80 * 3;
   encode_with(&e, "libx264", 0, 1, 0);
-  track = make_track(&e);
+  track = video_track(&e);
   rgb = calloc(1, size);
   ck_assert_ptr_nonnull(rgb);
   for (size_t i = 0; i < COUNT(formats); i++) {
@@ -512,7 +498,7 @@ static void check_size(uint32_t format, uint32_t width, uint32_t height,
   const kvsp_picture *p;
   kvsp_decoder *d;
   encode_with(&e, "mjpeg", 0, 0, 0);
-  track = make_track(&e);
+  track = video_track(&e);
   frame = make_frame(&track, NULL, &e, 0);
   config.format = format;
   config.width = width;
@@ -561,7 +547,7 @@ START_TEST(gray_has_full_range) {
   o.range = ranges[_i];
   if (ranges[_i] == AVCOL_RANGE_JPEG) o.format = AV_PIX_FMT_YUVJ420P;
   encode(&e, &o);
-  track = make_track(&e);
+  track = video_track(&e);
   frame = make_frame(&track, NULL, &e, 0);
   config.format = KVSP_PICTURE_GRAY8;
   config.flags = KVSP_DECODE_LOW_DELAY;
@@ -602,7 +588,7 @@ START_TEST(large_pictures_are_refused) {
     kvsp_decoder *d;
     int rc;
     encode_with(&e, encoders[_i], 0, 1, 0);
-    track = make_track(&e);
+    track = video_track(&e);
     frame = make_frame(&track, NULL, &e, 0);
     config.max_width = limits[i].width;
     config.max_height = limits[i].height;
@@ -644,7 +630,7 @@ START_TEST(damage_is_not_fatal) {
   kvsp_track track;
   kvsp_decoder *d;
   encode_with(&e, "libx264", 0, 1, 0);
-  track = make_track(&e);
+  track = video_track(&e);
   config.flags = _i ? KVSP_DECODE_LOW_DELAY : 0;
   ck_assert_int_eq(kvsp_decoder_new(&d, &track, &config), KVSP_OK);
   for (size_t i = 0; i < e.count; i++) {
@@ -677,7 +663,7 @@ START_TEST(missing_key_frame_is_told) {
   kvsp_track track;
   kvsp_decoder *d;
   encode_with(&e, "libx264", 0, 1, 0);
-  track = make_track(&e);
+  track = video_track(&e);
   config.flags = KVSP_DECODE_LOW_DELAY;
   ck_assert_int_eq(kvsp_decoder_new(&d, &track, &config), KVSP_OK);
   for (size_t i = 1; i < e.count; i++) {
@@ -701,7 +687,7 @@ START_TEST(flush_begins_anew) {
   size_t next = 0;
   encode_with(&e, "libx264", 2, 1, 0);
   reference_decode(&reference, &e);
-  track = make_track(&e);
+  track = video_track(&e);
   ck_assert_int_eq(kvsp_decoder_new(&d, &track, NULL), KVSP_OK);
   ck_assert_int_eq(kvsp_decoder_receive(d, &p), KVSP_NEED_INPUT);
   ck_assert_int_eq(kvsp_decoder_flush(d), KVSP_OK);
@@ -723,7 +709,7 @@ START_TEST(arguments_are_checked) {
   const kvsp_picture *p;
   kvsp_decoder *d;
   encode_with(&e, "mjpeg", 0, 0, 0);
-  track = make_track(&e);
+  track = video_track(&e);
   frame = make_frame(&track, NULL, &e, 0);
   ck_assert_int_eq(kvsp_decoder_new(NULL, &track, NULL), KVSP_ERR_ARG);
   ck_assert_int_eq(kvsp_decoder_new(&d, NULL, NULL), KVSP_ERR_ARG);
@@ -798,7 +784,7 @@ START_TEST(no_memory_is_survived) {
   kvsp_track track;
   int rc = KVSP_ERR_NOMEM;
   encode_with(&e, "libx264", 0, 1, 0);
-  track = make_track(&e);
+  track = video_track(&e);
   for (unsigned limit = 0; rc == KVSP_ERR_NOMEM; limit++) {
     kvsp_decoder_config config = {.struct_size = sizeof config};
     kvsp_fragment fragment = make_fragment(0, "1");

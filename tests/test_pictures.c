@@ -20,12 +20,10 @@
 #include "selection.h"
 #include "support/allocator.h"
 #include "support/corpus.h"
-#include "support/encode.h"
-#include "support/mux.h"
 #include "support/reference.h"
+#include "support/video.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define FRAME_MS 40
 
 /* Streams. */
 
@@ -41,19 +39,6 @@ static const char *fragment_number(size_t i) {
   return numbers[i % COUNT(numbers)];
 }
 
-static struct mux_track video_track(const struct encoded *e) {
-  struct mux_track t;
-  memset(&t, 0, sizeof t);
-  t.number = 1;
-  t.type = 1;
-  t.codec_id = e->codec_id;
-  t.codec_private = e->extradata;
-  t.codec_private_len = e->extradata_size;
-  t.width = (uint64_t)e->width;
-  t.height = (uint64_t)e->height;
-  return t;
-}
-
 static void begin_fragment(struct bytes *b, const struct mux_track *tracks,
                            size_t track_count, size_t index) {
   mux_document(b);
@@ -67,20 +52,12 @@ static void end_fragment(struct bytes *b, size_t index) {
   mux_tail_tags(b, fragment_number(index), "0");
 }
 
-static void add_block(struct bytes *b, const struct encoded *e, size_t i,
-                      size_t first) {
-  const struct encoded_packet *p = &e->packets[i];
-  int64_t timecode = (p->pts - (int64_t)first) * FRAME_MS;
-  mux_simple_block(b, 1, (int16_t)timecode, p->key ? 0x80 : 0, p->data,
-                   p->size);
-}
-
 /* Packets [from, to) as one fragment. */
 static void add_fragment(struct bytes *b, const struct encoded *e, size_t index,
                          size_t from, size_t to) {
-  struct mux_track track = video_track(e);
+  struct mux_track track = video_mux_track(e);
   begin_fragment(b, &track, 1, index);
-  for (size_t i = from; i < to; i++) add_block(b, e, i, from);
+  for (size_t i = from; i < to; i++) video_block(b, e, i, from);
   end_fragment(b, index);
 }
 
@@ -259,10 +236,10 @@ START_TEST(low_delay_gives_each_at_once) {
   encode_video(&e, "libx264", 96, 80, 0, 0);
   config.flags = KVSP_DECODE_LOW_DELAY;
   p = open_pictures(&config);
-  track = video_track(&e);
+  track = video_mux_track(&e);
   begin_fragment(&b, &track, 1, 0);
   for (size_t i = 0; i < e.count; i++) {
-    add_block(&b, &e, i, 0);
+    video_block(&b, &e, i, 0);
     ck_assert_int_eq(
         kvsp_pictures_visit(p, b.data + at, b.len - at, 0, count_only, &seen),
         KVSP_OK);
@@ -346,8 +323,8 @@ START_TEST(several_tracks) {
   encode_video(&e[0], "libx264", 96, 80, 2, 0);
   encode_video(&e[1], "mjpeg", 128, 48, 0, 1);
   memset(tracks, 0, sizeof tracks);
-  tracks[0] = video_track(&e[0]);
-  tracks[1] = video_track(&e[1]);
+  tracks[0] = video_mux_track(&e[0]);
+  tracks[1] = video_mux_track(&e[1]);
   tracks[1].number = 2;
   tracks[2].number = 3;
   tracks[2].type = 1;
@@ -358,7 +335,7 @@ START_TEST(several_tracks) {
   for (size_t f = 0; f < 3; f++) {
     begin_fragment(&b, tracks, 4, f);
     for (size_t i = 8 * f; i < 8 * f + 8; i++) {
-      add_block(&b, &e[0], i, 8 * f);
+      video_block(&b, &e[0], i, 8 * f);
       mux_simple_block(&b, 2, 0, 0x80, e[1].packets[i].data,
                        e[1].packets[i].size);
       mux_simple_block(&b, 3, 0, 0x80, "radar", 5);
@@ -390,9 +367,9 @@ END_TEST
 
 static int on_selected(void *user, const kvsp_picture *p) {
   struct expectation *x = user;
-  size_t shown = (size_t)(p->pts_ns / 1000000 / FRAME_MS);
+  size_t shown = (size_t)(p->pts_ns / 1000000 / VIDEO_FRAME_MS);
   ck_assert_uint_eq(p->index, x->next++);
-  ck_assert_int_eq(p->pts_ns % (FRAME_MS * INT64_C(1000000)), 0);
+  ck_assert_int_eq(p->pts_ns % (VIDEO_FRAME_MS * INT64_C(1000000)), 0);
   ck_assert_msg(reference_equal(x->reference, shown, p),
                 "the picture at %zu differs", shown);
   return 0;
@@ -461,7 +438,7 @@ START_TEST(invisible_frames_are_not_shown) {
   kvsp_pictures *p = open_pictures(NULL);
   size_t seen = 0;
   encode_video(&e, "mjpeg", 96, 80, 0, 0);
-  track = video_track(&e);
+  track = video_mux_track(&e);
   begin_fragment(&b, &track, 1, 0);
   for (size_t i = 0; i < e.count; i++) {
     mux_simple_block(&b, 1, (int16_t)i, i % 2 ? 0x88 : 0x80, e.packets[i].data,
@@ -488,14 +465,14 @@ START_TEST(damaged_frames_are_counted) {
   kvsp_pictures *p = open_pictures(NULL);
   size_t seen = 0;
   encode_video(&e, "libx264", 96, 80, 0, 0);
-  track = video_track(&e);
+  track = video_mux_track(&e);
   add_fragment(&b, &e, 0, 0, 8);
   begin_fragment(&b, &track, 1, 1);
   for (size_t i = 8; i < 16; i++) {
     if (i == 10) {
       mux_simple_block(&b, 1, 0, 0, nonsense, sizeof nonsense);
     } else {
-      add_block(&b, &e, i, 8);
+      video_block(&b, &e, i, 8);
     }
   }
   end_fragment(&b, 1);

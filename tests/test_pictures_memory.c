@@ -18,8 +18,7 @@
 
 #include "support/allocator.h"
 #include "support/corpus.h"
-#include "support/encode.h"
-#include "support/mux.h"
+#include "support/video.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define FRAMES 6
@@ -61,31 +60,6 @@ static const struct path paths[] = {
 
 /* Streams. */
 
-static void add_fragment(struct bytes *b, const struct encoded *e,
-                         unsigned index) {
-  struct mux_track t;
-  memset(&t, 0, sizeof t);
-  t.number = 1;
-  t.type = 1;
-  t.codec_id = e->codec_id;
-  t.codec_private = e->extradata;
-  t.codec_private_len = e->extradata_size;
-  /* Another height is another track: its decoder is opened anew. */
-  t.width = (uint64_t)e->width;
-  t.height = (uint64_t)e->height + index;
-  mux_document(b);
-  mux_info(b, 0);
-  mux_tracks(b, &t, 1);
-  mux_head_tags(b, index ? "92" : "91", "1511852109.126", "1511852108.513");
-  mux_cluster(b, 1000 * (uint64_t)index);
-  for (size_t i = 0; i < e->count; i++) {
-    const struct encoded_packet *p = &e->packets[i];
-    mux_simple_block(b, 1, (int16_t)(p->pts * 40), p->key ? 0x80 : 0, p->data,
-                     p->size);
-  }
-  mux_tail_tags(b, index ? "92" : "91", "0");
-}
-
 static void make_stream(struct bytes *b, const struct path *path) {
   struct encode_options o = {.encoder = path->encoder,
                              .width = 48,
@@ -95,9 +69,12 @@ static void make_stream(struct bytes *b, const struct path *path) {
                              .b_frames = path->b_frames,
                              .lengths = 1};
   struct encoded e;
+  struct mux_track track;
   encode(&e, &o);
-  add_fragment(b, &e, 0);
-  add_fragment(b, &e, 1);
+  track = video_mux_track(&e);
+  video_fragment(b, &track, &e, 0);
+  track.height++; /* another track: its decoder is opened anew            */
+  video_fragment(b, &track, &e, 1);
   encoded_free(&e);
 }
 

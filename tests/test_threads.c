@@ -16,37 +16,13 @@
 #include <string.h>
 
 #include "support/build.h"
-#include "support/encode.h"
-#include "support/mux.h"
 #include "support/recorder.h"
+#include "support/video.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define ROUNDS 25
 
 /* Streams. */
-
-static void add_fragment(struct bytes *b, const struct encoded *e,
-                         unsigned index) {
-  struct mux_track t;
-  memset(&t, 0, sizeof t);
-  t.number = 1;
-  t.type = 1;
-  t.codec_id = e->codec_id;
-  t.codec_private = e->extradata;
-  t.codec_private_len = e->extradata_size;
-  t.width = (uint64_t)e->width;
-  t.height = (uint64_t)e->height;
-  mux_document(b);
-  mux_info(b, 0);
-  mux_tracks(b, &t, 1);
-  mux_head_tags(b, index ? "92" : "91", "1511852109.126", "1511852108.513");
-  mux_cluster(b, 1000 * (uint64_t)index);
-  for (size_t i = 0; i < e->count; i++) {
-    const struct encoded_packet *p = &e->packets[i];
-    mux_simple_block(b, 1, (int16_t)(p->pts * 40), p->key ? 0x80 : 0, p->data,
-                     p->size);
-  }
-}
 
 static void make_video(struct bytes *b, const char *encoder, int pattern) {
   struct encode_options o = {.encoder = encoder,
@@ -57,9 +33,11 @@ static void make_video(struct bytes *b, const char *encoder, int pattern) {
                              .lengths = 1,
                              .pattern = pattern};
   struct encoded e;
+  struct mux_track track;
   encode(&e, &o);
-  add_fragment(b, &e, 0);
-  add_fragment(b, &e, 1);
+  track = video_mux_track(&e);
+  video_fragment(b, &track, &e, 0);
+  video_fragment(b, &track, &e, 1);
   encoded_free(&e);
 }
 

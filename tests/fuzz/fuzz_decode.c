@@ -4,23 +4,22 @@
  * libswscale, so that what is fuzzed is ours.  Knows the public headers.
  *
  * The input: a header of choices (struct plan), the stub's script, and the
- * stream: bytes as they are, or a recipe for one (build_stream).
+ * stream: bytes as they are, or a recipe for one (build_stream), which is why
+ * the choices stand in front, other than fuzz_input.h has it.
  *
- * To compile it: this file, stub_codec.c, support/allocator.c, support/mux.c,
- * all of lib/av and lib/core, with FFMPEG_CFLAGS, -lavutil and -lz.  The stub
- * stands for -lavcodec and -lswscale; where they are linked all the same, a
- * program's own functions are found first.
+ * The stub stands for -lavcodec and -lswscale; where they are linked all the same,
+ * a program's own functions are found first.
  */
 #include <kvsparse/pictures.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/fuzz_check.h"
+#include "fuzz/fuzz_input.h"
 #include "fuzz/stub_codec.h"
 #include "support/allocator.h"
 #include "support/mux.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define DEFAULT_MAX_SIZE 16384u
@@ -28,12 +27,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* More than our own objects ever need for an input of 4 kB: a picture of
  * 16384 x 300 RGBA, twice while it grows, and the reader. */
 #define MEMORY_MAX ((size_t)64 << 20)
-
-static void require(int promise, const char *what) {
-  if (promise) return;
-  fprintf(stderr, "fuzz_decode: broken promise: %s\n", what);
-  abort();
-}
 
 /* The input, byte by byte; 0 behind its end. */
 
@@ -225,11 +218,11 @@ static void check_origin(const struct bytes *frames, const kvsp_picture *p) {
         fed.track != p->track_number) {
       continue;
     }
-    require(fed.offset == p->offset && fed.pts_ns == p->pts_ns,
-            "a picture's time and offset are its frame's");
+    FUZZ_CHECK(fed.offset == p->offset && fed.pts_ns == p->pts_ns,
+               "a picture's time and offset are its frame's");
     return;
   }
-  require(0, "a picture is from a frame that was fed");
+  FUZZ_CHECK(0, "a picture is from a frame that was fed");
 }
 
 /* Pictures. */
@@ -261,16 +254,16 @@ static void check_picture(const kvsp_picture *p,
   uint32_t max_width = config->max_width ? config->max_width : DEFAULT_MAX_SIZE;
   uint32_t max_height =
       config->max_height ? config->max_height : DEFAULT_MAX_SIZE;
-  require(p->coded_width > 0 && p->coded_height > 0, "a picture has a size");
-  require(p->coded_width <= max_width && p->coded_height <= max_height,
-          "no picture is larger than allowed");
-  require(p->format == config->format, "the format is as wanted");
-  require(p->width == (config->width ? config->width : p->width) &&
-              p->height == (config->height ? config->height : p->height),
-          "the size is as wanted");
-  require(p->width > 0 && p->height > 0 && p->plane[0] && p->stride[0],
-          "there is a picture");
-  require(p->native_format_name && p->avframe, "there is an AVFrame");
+  FUZZ_CHECK(p->coded_width > 0 && p->coded_height > 0, "a picture has a size");
+  FUZZ_CHECK(p->coded_width <= max_width && p->coded_height <= max_height,
+             "no picture is larger than allowed");
+  FUZZ_CHECK(p->format == config->format, "the format is as wanted");
+  FUZZ_CHECK(p->width == (config->width ? config->width : p->width) &&
+                 p->height == (config->height ? config->height : p->height),
+             "the size is as wanted");
+  FUZZ_CHECK(p->width > 0 && p->height > 0 && p->plane[0] && p->stride[0],
+             "there is a picture");
+  FUZZ_CHECK(p->native_format_name && p->avframe, "there is an AVFrame");
 }
 
 static void append_trace(struct bytes *out, const kvsp_picture *p) {
@@ -296,10 +289,10 @@ static void check_index(const struct bytes *traces, const kvsp_picture *p) {
   for (size_t i = count; i > 0 && p->index > 0; i--) {
     memcpy(&t, traces->data + (i - 1) * sizeof t, sizeof t);
     if (t.track != p->track_number) continue;
-    require(p->index == t.index + 1, "pictures are counted");
+    FUZZ_CHECK(p->index == t.index + 1, "pictures are counted");
     return;
   }
-  require(p->index == 0, "the first picture is number 0");
+  FUZZ_CHECK(p->index == 0, "the first picture is number 0");
 }
 
 /* One way through the stream. */
@@ -328,10 +321,10 @@ static int maybe_pause(struct run *r) {
 
 static void check_reentry(kvsp_pictures *p) {
   const kvsp_picture *none;
-  require(kvsp_pictures_next(p, &none) == KVSP_ERR_REENTRANT, "no re-entry");
-  require(kvsp_pictures_input(p, "", 0, 0) == KVSP_ERR_REENTRANT,
-          "no re-entry");
-  require(kvsp_pictures_reset(p) == KVSP_ERR_REENTRANT, "no re-entry");
+  FUZZ_CHECK(kvsp_pictures_next(p, &none) == KVSP_ERR_REENTRANT, "no re-entry");
+  FUZZ_CHECK(kvsp_pictures_input(p, "", 0, 0) == KVSP_ERR_REENTRANT,
+             "no re-entry");
+  FUZZ_CHECK(kvsp_pictures_reset(p) == KVSP_ERR_REENTRANT, "no re-entry");
 }
 
 static int on_item(void *user, const kvsp_item *item) {
@@ -366,9 +359,9 @@ static void check_status(const struct run *r, int rc) {
   if (rc == KVSP_OK || rc == KVSP_NEED_INPUT || rc == KVSP_END) return;
   if (rc == KVSP_PAUSED && r->plan->mode & MODE_PAUSE) return;
   if (rc == KVSP_ERR_LIMIT_MEMORY || rc == KVSP_ERR_NOMEM) return;
-  require(strict, "an error that only a strict reader has");
-  require(is_reader_error(rc) || limit || rc == KVSP_ERR_UNSUPPORTED,
-          "a code that is documented");
+  FUZZ_CHECK(strict, "an error that only a strict reader has");
+  FUZZ_CHECK(is_reader_error(rc) || limit || rc == KVSP_ERR_UNSUPPORTED,
+             "a code that is documented");
 }
 
 /* 1 when the call can be repeated: after a pause, or with a limit raised. */
@@ -384,8 +377,8 @@ static int goes_on(struct run *r, int rc) {
     case KVSP_ERR_LIMIT_MEMORY: r->limits.max_memory = 0; break;
     default: return 0;
   }
-  require(kvsp_pictures_set_limits(r->pictures, &r->limits) == KVSP_OK,
-          "limits can be raised");
+  FUZZ_CHECK(kvsp_pictures_set_limits(r->pictures, &r->limits) == KVSP_OK,
+             "limits can be raised");
   return 1;
 }
 
@@ -394,7 +387,7 @@ static int pull_all(struct run *r) {
   int rc;
   do {
     rc = kvsp_pictures_next(r->pictures, &picture);
-    require((rc == KVSP_OK) == (picture != NULL), "a picture comes with OK");
+    FUZZ_CHECK((rc == KVSP_OK) == (picture != NULL), "a picture comes with OK");
     if (rc == KVSP_OK) note(r, picture);
   } while (rc == KVSP_OK || goes_on(r, rc));
   return rc;
@@ -403,9 +396,10 @@ static int pull_all(struct run *r) {
 static int pull_lent(struct run *r, const uint8_t *data, size_t len,
                      unsigned flags) {
   int rc = kvsp_pictures_input(r->pictures, data, len, flags);
-  require(rc == KVSP_OK, "bytes are taken when they were asked for");
-  require(kvsp_pictures_input(r->pictures, data, len, flags) == KVSP_ERR_STATE,
-          "bytes are not taken twice");
+  FUZZ_CHECK(rc == KVSP_OK, "bytes are taken when they were asked for");
+  FUZZ_CHECK(
+      kvsp_pictures_input(r->pictures, data, len, flags) == KVSP_ERR_STATE,
+      "bytes are not taken twice");
   return pull_all(r);
 }
 
@@ -419,7 +413,7 @@ static int reserve(struct run *r, const uint8_t *data, size_t *len,
     rc = kvsp_pictures_reserve(r->pictures, *len, &room, &capacity);
   } while (rc != KVSP_OK && goes_on(r, rc));
   if (rc != KVSP_OK) return rc;
-  require(capacity > 0, "there is room");
+  FUZZ_CHECK(capacity > 0, "there is room");
   if (*len > capacity) *len = capacity;
   if (*len > 0) memcpy(room, data, *len);
   return kvsp_pictures_commit(r->pictures, *len, flags);
@@ -452,16 +446,14 @@ static int visit(struct run *r, const uint8_t *data, size_t len,
 /* The piece lies in memory of its size, which is gone afterwards. */
 static int feed_piece(struct run *r, int way, const uint8_t *data, size_t len,
                       unsigned flags) {
-  uint8_t *copy = malloc(len + 1);
+  uint8_t *copy = fuzz_copy(data, len);
   int rc;
-  require(copy != NULL, "the fuzzer has memory");
-  memcpy(copy + 1, data, len);
   if (way == 1) {
-    rc = visit(r, copy + 1, len, flags);
+    rc = visit(r, copy, len, flags);
   } else if (r->plan->mode & MODE_RESERVE) {
-    rc = pull_reserved(r, copy + 1, len, flags);
+    rc = pull_reserved(r, copy, len, flags);
   } else {
-    rc = pull_lent(r, copy + 1, len, flags);
+    rc = pull_lent(r, copy, len, flags);
   }
   free(copy);
   return rc;
@@ -469,13 +461,14 @@ static int feed_piece(struct run *r, int way, const uint8_t *data, size_t len,
 
 static void check_stats(struct run *r) {
   kvsp_pictures_stats stats;
-  require(kvsp_pictures_get_stats(r->pictures, &stats, sizeof stats) == KVSP_OK,
-          "there are counts");
-  require(stats.pictures == r->traces.len / sizeof(struct trace),
-          "pictures are counted");
-  require(stats.frames_sent + stats.undecodable <= stats.frames,
-          "no frame is sent twice");
-  require(stats.damaged <= stats.pictures, "damaged ones are pictures");
+  FUZZ_CHECK(
+      kvsp_pictures_get_stats(r->pictures, &stats, sizeof stats) == KVSP_OK,
+      "there are counts");
+  FUZZ_CHECK(stats.pictures == r->traces.len / sizeof(struct trace),
+             "pictures are counted");
+  FUZZ_CHECK(stats.frames_sent + stats.undecodable <= stats.frames,
+             "no frame is sent twice");
+  FUZZ_CHECK(stats.damaged <= stats.pictures, "damaged ones are pictures");
   r->gaps = stats.gaps;
 }
 
@@ -484,11 +477,11 @@ static void after_the_end(struct run *r) {
   int rc = kvsp_pictures_next(r->pictures, &picture);
   /* Where reserve had no memory, nothing was lent. */
   if (r->last == KVSP_ERR_NOMEM && rc == KVSP_NEED_INPUT) return;
-  require(rc == r->last && !picture, "the end comes again");
+  FUZZ_CHECK(rc == r->last && !picture, "the end comes again");
   rc = kvsp_pictures_input(r->pictures, "", 0, 0);
-  require(rc == KVSP_ERR_STATE ||
-              (rc == KVSP_ERR_NOMEM && r->last == KVSP_ERR_NOMEM),
-          "no bytes after the end");
+  FUZZ_CHECK(rc == KVSP_ERR_STATE ||
+                 (rc == KVSP_ERR_NOMEM && r->last == KVSP_ERR_NOMEM),
+             "no bytes after the end");
 }
 
 /* way 0: pull, 1: visit. */
@@ -509,7 +502,7 @@ static void feed(struct run *r, int way) {
   }
   if (rc == KVSP_NEED_INPUT && !ended)
     rc = feed_piece(r, way, b->data, 0, KVSP_FINAL);
-  require(rc != KVSP_NEED_INPUT, "it ends");
+  FUZZ_CHECK(rc != KVSP_NEED_INPUT, "it ends");
   r->last = rc;
   check_stats(r);
   after_the_end(r);
@@ -523,29 +516,30 @@ static int start(struct run *r, struct plan *plan, struct test_allocator *m) {
   plan->config.item_callback = plan->mode & MODE_ITEMS ? on_item : NULL;
   plan->config.item_user = r;
   rc = kvsp_pictures_new(&r->pictures, &plan->config);
-  require((rc == KVSP_OK) == (r->pictures != NULL), "an object comes with OK");
-  require(rc == KVSP_OK || rc == KVSP_ERR_ARG || rc == KVSP_ERR_NOMEM ||
-              rc == KVSP_ERR_LIMIT_MEMORY,
-          "a code that new documents");
+  FUZZ_CHECK((rc == KVSP_OK) == (r->pictures != NULL),
+             "an object comes with OK");
+  FUZZ_CHECK(rc == KVSP_OK || rc == KVSP_ERR_ARG || rc == KVSP_ERR_NOMEM ||
+                 rc == KVSP_ERR_LIMIT_MEMORY,
+             "a code that new documents");
   return rc;
 }
 
 static void close_run(struct run *r, const struct test_allocator *m) {
   kvsp_pictures_free(r->pictures);
   r->pictures = NULL;
-  require(m->live_blocks == 0, "nothing leaks");
-  require(stub_codec_open_count() == 0, "all decoders are given back");
-  require(m->peak_bytes <= MEMORY_MAX, "memory has a bound");
+  FUZZ_CHECK(m->live_blocks == 0, "nothing leaks");
+  FUZZ_CHECK(stub_codec_open_count() == 0, "all decoders are given back");
+  FUZZ_CHECK(m->peak_bytes <= MEMORY_MAX, "memory has a bound");
 }
 
 /* How far the reader looks around after damage may depend on its memory. */
 static void check_same(const struct run *a, const struct run *b) {
   if (a->plan->limits.max_memory > 0 && a->gaps + b->gaps > 0) return;
-  require(a->last == b->last, "both ways end alike");
-  require(a->traces.len == b->traces.len, "both ways give as many pictures");
-  require(a->traces.len == 0 ||
-              memcmp(a->traces.data, b->traces.data, a->traces.len) == 0,
-          "both ways give the same pictures");
+  FUZZ_CHECK(a->last == b->last, "both ways end alike");
+  FUZZ_CHECK(a->traces.len == b->traces.len, "both ways give as many pictures");
+  FUZZ_CHECK(a->traces.len == 0 ||
+                 memcmp(a->traces.data, b->traces.data, a->traces.len) == 0,
+             "both ways give the same pictures");
 }
 
 /* Once more, with the fault-th allocation failing: after that, and a reset, it
@@ -561,7 +555,7 @@ static void compare(struct plan *plan, const struct run *expected, int way,
     m.fail_at = 0;
     if (r.last == KVSP_ERR_NOMEM) {
       run_clear(&r);
-      require(kvsp_pictures_reset(r.pictures) == KVSP_OK, "it can be reset");
+      FUZZ_CHECK(kvsp_pictures_reset(r.pictures) == KVSP_OK, "it can be reset");
       feed(&r, way);
     }
     check_same(expected, &r);
@@ -613,13 +607,11 @@ static void fill_track(kvsp_track *t, struct cursor *c) {
 /* Its bytes are in memory of their size, as a caller's are. */
 static void send_frame(struct direct *d, unsigned op, struct cursor *c) {
   kvsp_view v = take_bytes(c, op >> 3);
-  uint8_t *copy = malloc(v.len + 1);
+  uint8_t *copy = fuzz_copy(v.data, v.len);
   kvsp_frame f;
   int rc;
-  require(copy != NULL, "the fuzzer has memory");
-  memcpy(copy + 1, v.data, v.len);
   memset(&f, 0, sizeof f);
-  f.data.data = copy + 1;
+  f.data.data = copy;
   f.data.len = f.size = v.len;
   f.track = &d->track;
   f.fragment = op & 4 ? &d->fragment : NULL;
@@ -631,12 +623,12 @@ static void send_frame(struct direct *d, unsigned op, struct cursor *c) {
   free(copy);
   d->dead = rc == KVSP_ERR_NOMEM;
   if (d->ended) {
-    require(rc == KVSP_ERR_STATE, "no frames after the end");
+    FUZZ_CHECK(rc == KVSP_ERR_STATE, "no frames after the end");
     return;
   }
-  require(rc == KVSP_OK || rc == KVSP_NEED_DRAIN || rc == KVSP_ERR_CODEC ||
-              rc == KVSP_ERR_NOMEM,
-          "a code that send documents");
+  FUZZ_CHECK(rc == KVSP_OK || rc == KVSP_NEED_DRAIN || rc == KVSP_ERR_CODEC ||
+                 rc == KVSP_ERR_NOMEM,
+             "a code that send documents");
   if (rc != KVSP_NEED_DRAIN) d->next++;
 }
 
@@ -649,29 +641,30 @@ static void check_direct(const struct direct *d, const kvsp_picture *p) {
   config.max_width = d->config.max_width;
   config.max_height = d->config.max_height;
   check_picture(p, &config);
-  require(p->frame_index < d->next, "a picture is from a frame that was fed");
-  require(p->pts_ns == (int64_t)p->frame_index * 40000000 &&
-              p->offset == 1000 * p->frame_index,
-          "a picture's time is its frame's");
+  FUZZ_CHECK(p->frame_index < d->next,
+             "a picture is from a frame that was fed");
+  FUZZ_CHECK(p->pts_ns == (int64_t)p->frame_index * 40000000 &&
+                 p->offset == 1000 * p->frame_index,
+             "a picture's time is its frame's");
   (void)sum_rows(p);
 }
 
 static void receive(struct direct *d) {
   const kvsp_picture *p;
   int rc = kvsp_decoder_receive(d->decoder, &p);
-  require((rc == KVSP_OK) == (p != NULL), "a picture comes with OK");
+  FUZZ_CHECK((rc == KVSP_OK) == (p != NULL), "a picture comes with OK");
   if (rc == KVSP_OK) check_direct(d, p);
-  require(rc == KVSP_OK || rc == KVSP_NEED_INPUT || rc == KVSP_ERR_CODEC ||
-              rc == KVSP_ERR_NOMEM || (rc == KVSP_END && d->ended),
-          "a code that receive documents");
+  FUZZ_CHECK(rc == KVSP_OK || rc == KVSP_NEED_INPUT || rc == KVSP_ERR_CODEC ||
+                 rc == KVSP_ERR_NOMEM || (rc == KVSP_END && d->ended),
+             "a code that receive documents");
   d->dead = rc == KVSP_ERR_NOMEM;
 }
 
 static void send_end(struct direct *d) {
   int rc = kvsp_decoder_send(d->decoder, NULL);
-  require(rc == (d->ended ? KVSP_ERR_STATE : rc), "it ends once");
-  require(rc == KVSP_OK || rc == KVSP_NEED_DRAIN || rc == KVSP_ERR_STATE,
-          "a code that the end may have");
+  FUZZ_CHECK(rc == (d->ended ? KVSP_ERR_STATE : rc), "it ends once");
+  FUZZ_CHECK(rc == KVSP_OK || rc == KVSP_NEED_DRAIN || rc == KVSP_ERR_STATE,
+             "a code that the end may have");
   if (rc == KVSP_OK) d->ended = 1;
 }
 
@@ -683,13 +676,13 @@ static void direct_step(struct direct *d, struct cursor *c) {
       if (op & 0xC0) {
         send_end(d);
       } else {
-        require(kvsp_decoder_flush(d->decoder) == KVSP_OK, "it is flushed");
+        FUZZ_CHECK(kvsp_decoder_flush(d->decoder) == KVSP_OK, "it is flushed");
         d->ended = 0;
       }
       break;
     default: receive(d); break;
   }
-  require(kvsp_decoder_message(d->decoder) != NULL, "there is a message");
+  FUZZ_CHECK(kvsp_decoder_message(d->decoder) != NULL, "there is a message");
 }
 
 static void drive_decoder(struct plan *plan, struct cursor *c) {
@@ -713,15 +706,16 @@ static void drive_decoder(struct plan *plan, struct cursor *c) {
   fill_track(&d.track, c);
   stub_codec_start(plan->script.data, plan->script.len);
   rc = kvsp_decoder_new(&d.decoder, &d.track, &d.config);
-  require((rc == KVSP_OK) == (d.decoder != NULL), "an object comes with OK");
-  require(rc == KVSP_OK || rc == KVSP_ERR_ARG || rc == KVSP_ERR_UNSUPPORTED ||
-              rc == KVSP_ERR_CODEC || rc == KVSP_ERR_NOMEM,
-          "a code that new documents");
+  FUZZ_CHECK((rc == KVSP_OK) == (d.decoder != NULL), "an object comes with OK");
+  FUZZ_CHECK(rc == KVSP_OK || rc == KVSP_ERR_ARG ||
+                 rc == KVSP_ERR_UNSUPPORTED || rc == KVSP_ERR_CODEC ||
+                 rc == KVSP_ERR_NOMEM,
+             "a code that new documents");
   while (rc == KVSP_OK && !d.dead && c->at < c->len) direct_step(&d, c);
   kvsp_decoder_free(d.decoder);
-  require(m.live_blocks == 0, "nothing leaks");
-  require(stub_codec_open_count() == 0, "all decoders are given back");
-  require(m.peak_bytes <= MEMORY_MAX, "memory has a bound");
+  FUZZ_CHECK(m.live_blocks == 0, "nothing leaks");
+  FUZZ_CHECK(stub_codec_open_count() == 0, "all decoders are given back");
+  FUZZ_CHECK(m.peak_bytes <= MEMORY_MAX, "memory has a bound");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

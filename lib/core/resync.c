@@ -10,8 +10,8 @@
 #define CHILDREN_MAX 16
 /* Children of a Cluster that must follow each other to be believed. */
 #define CHAIN 3
-/* The first bytes of a Block, or an element's header. */
-#define PEEK 12u
+/* An element's header: an ID of 4 bytes and a size of 8. */
+#define FOUND_HEADER_MAX 12u
 
 enum verdict { NO, YES, UNDECIDED, GO_ON };
 
@@ -25,7 +25,7 @@ struct found_header {
 /* Reads the header at offset: UNDECIDED when it is not all at hand. */
 static enum verdict header_at(struct window *w, uint64_t offset,
                               struct found_header *h) {
-  uint8_t bytes[PEEK];
+  uint8_t bytes[FOUND_HEADER_MAX];
   kvsp_view v = kvsp_window_peek(w, offset, bytes, sizeof bytes);
   int id_size = vint_read_id(v, &h->id);
   int size_size;
@@ -153,7 +153,7 @@ static enum verdict accept_segment_child(struct resync *s, uint64_t id,
 static enum verdict check_block(struct window *w, uint64_t offset,
                                 uint64_t size,
                                 const struct resync_rules *rules) {
-  uint8_t bytes[PEEK];
+  uint8_t bytes[BLOCK_HEADER_MAX];
   kvsp_view v;
   uint64_t track;
   int number_size;

@@ -1,9 +1,8 @@
+#include "block.h"
 #include "tokenizer_parts.h"
 
 /* Elements that may be held one after the other without being convincing. */
 #define DOUBTFUL_MAX 16
-/* The first bytes of a Block, by which it is judged. */
-#define BLOCK_PEEK 12u
 
 /* ---- what is in doubt ---------------------------------------------------------- */
 
@@ -23,7 +22,8 @@ static int looks_like_block(kvsp_tokenizer *t) {
  * byte proves nothing; Blocks are judged by what they begin with. */
 static bool is_convincing(kvsp_tokenizer *t) {
   const struct element_header *h = &t->header;
-  if (!h->info || h->info->flags & KVSP_ELEMENT_GLOBAL) return false;
+  if (!h->info || h->misplaced || h->info->flags & KVSP_ELEMENT_GLOBAL)
+    return false;
   if (!is_block(h->id)) return h->id > 0xFF;
   return looks_like_block(t) == 1;
 }
@@ -38,7 +38,7 @@ static void forget_doubts(kvsp_tokenizer *t) {
 void kvsp_tokenizer_hold_element(kvsp_tokenizer *t) {
   bool convincing;
   if (!t->recovers) return;
-  convincing = !t->header.misplaced && is_convincing(t);
+  convincing = is_convincing(t);
   if (convincing) kvsp_window_release(&t->window);
   if (t->window.hold == WINDOW_NO_HOLD) forget_doubts(t);
   if (!convincing) t->doubtful++;
@@ -53,7 +53,7 @@ void kvsp_tokenizer_hold_element(kvsp_tokenizer *t) {
  * memory. */
 static int need_block(kvsp_tokenizer *t) {
   const struct element_header *h = &t->header;
-  uint64_t wanted = BLOCK_PEEK;
+  uint64_t wanted = BLOCK_HEADER_MAX;
   if (h->size < wanted || h->id == KVSP_ID_BLOCK_GROUP) wanted = h->size;
   if (wanted > SIZE_MAX / 2) return KVSP_END;
   return kvsp_window_need(&t->window,

@@ -214,6 +214,7 @@ static int note_memory(kvsp_reader *r, int rc) {
 
 static int next_item(kvsp_reader *r) {
   int rc;
+  r->plain_item = false;
   r->item.frame = NULL;
   if (r->error.status != KVSP_OK && !r->failed)
     (void)kvsp_reader_fail(r, KVSP_OK, 0, 0, kvsp_status_text(KVSP_OK));

@@ -98,6 +98,7 @@ struct kvsp_reader {
 
   struct plain_times plain_times;
   bool plain;        /* nothing is due, and r->item is a frame's already */
+  bool plain_item;   /* the item out is a frame of the fast path */
   bool plain_is_off; /* for tests: only the steps, never the fast path */
 
   int failed; /* a fault that KVSP_READ_STRICT stopped at, or no memory */

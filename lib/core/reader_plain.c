@@ -84,6 +84,7 @@ int kvsp_reader_next_plain(kvsp_reader *r) {
   }
   r->document->shown.frame_count++;
   r->item.frame = &r->frame;
+  r->plain_item = true;
   return KVSP_OK;
 }
 

@@ -238,15 +238,15 @@ static int prepare_block(kvsp_merger *m) {
   return fold_head_tags(m);
 }
 
-/* A block of the reader's fast path lies right before its only frame's data;
- * of any other, the event is still there. */
+/* The header of a block of the reader's fast path lies right before its only
+ * frame's data; of any other, the event is still there. */
 static int put_block(kvsp_merger *m, const kvsp_frame *f) {
   const kvsp_event *e = &m->reader->tokenizer.event;
-  kvsp_view plain = {f->data.data - BLOCK_PLAIN_HEADER,
-                     f->data.len + BLOCK_PLAIN_HEADER};
-  if (m->reader->plain)
-    return kvsp_merger_put_element(m, KVSP_ID_SIMPLE_BLOCK, plain);
-  return kvsp_merger_put_element(m, e->id, e->data);
+  kvsp_view block = f->data;
+  if (!m->reader->plain_item) return kvsp_merger_put_element(m, e->id, e->data);
+  block.data -= BLOCK_PLAIN_HEADER;
+  block.len += BLOCK_PLAIN_HEADER;
+  return kvsp_merger_put_element(m, KVSP_ID_SIMPLE_BLOCK, block);
 }
 
 /* Of a lace, the first frame brings all of the block. */

@@ -7,9 +7,6 @@
 
 #include "vint.h"
 
-/* ID and size together. */
-#define HEADER_MAX_LENGTH (2u * VINT_MAX_LENGTH)
-
 /* 2001-01-01T00:00:00 UTC, where EBML's dates count from, in Unix time. */
 #define EBML_EPOCH_NS INT64_C(978307200000000000)
 
@@ -163,7 +160,7 @@ size_t kvsp_ebml_write_size(uint8_t *out, size_t capacity, uint64_t size,
  * returns 0. */
 static size_t write_header(uint8_t *out, size_t capacity, uint64_t id,
                            size_t payload) {
-  uint8_t header[HEADER_MAX_LENGTH];
+  uint8_t header[EBML_HEADER_MAX];
   size_t id_length = kvsp_ebml_write_id(header, sizeof header, id);
   size_t length = kvsp_ebml_write_size(header + id_length,
                                        sizeof header - id_length, payload, 0);

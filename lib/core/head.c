@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-#define HEADER_MAX 16u /* an ID and a size */
+#include "view.h"
+#include "vint.h"
 
 void kvsp_head_init(struct head *h, struct memory *memory) {
   memset(h, 0, sizeof *h);
@@ -98,9 +99,10 @@ bool kvsp_head_wants(const struct head *h, const kvsp_event *e) {
 
 static size_t write_header(uint8_t *out, const kvsp_event *e, uint64_t size,
                            unsigned size_size) {
-  size_t id_size = kvsp_ebml_write_id(out, HEADER_MAX, e->id);
-  return id_size + kvsp_ebml_write_size(out + id_size, HEADER_MAX - id_size,
-                                        size, size_size);
+  size_t id_size = kvsp_ebml_write_id(out, EBML_HEADER_MAX, e->id);
+  return id_size + kvsp_ebml_write_size(out + id_size,
+                                        EBML_HEADER_MAX - id_size, size,
+                                        size_size);
 }
 
 static void push(struct head *h, const kvsp_event *e) {
@@ -116,10 +118,10 @@ static void push(struct head *h, const kvsp_event *e) {
  * had, since it can only have become shorter. */
 static int begin_master(struct head *h, const kvsp_event *e) {
   struct head_bytes *part = &h->parts[h->open];
-  uint8_t header[HEADER_MAX];
+  uint8_t header[EBML_HEADER_MAX];
   size_t id_size = kvsp_ebml_write_id(header, sizeof header, e->id);
   unsigned size_size = 8;
-  int rc = make_room(h->memory, part, HEADER_MAX);
+  int rc = make_room(h->memory, part, EBML_HEADER_MAX);
   if (rc != KVSP_OK) return rc;
   if (h->depth == HEAD_DEPTH_MAX) return KVSP_ERR_INTERNAL;
   if (e->size != KVSP_SIZE_UNKNOWN && e->header_size > id_size)
@@ -163,11 +165,11 @@ static int on_end(struct head *h, const kvsp_event *e, bool is_faulty) {
 /* A value, or a blob in one piece. */
 static int on_value(struct head *h, const kvsp_event *e) {
   struct head_bytes *part = &h->parts[h->open];
-  uint8_t header[HEADER_MAX];
+  uint8_t header[EBML_HEADER_MAX];
   size_t id_size = kvsp_ebml_write_id(header, sizeof header, e->id);
   int rc;
   if (!kvsp_head_wants(h, e) || e->data.len != e->size) return KVSP_OK;
-  rc = make_room(h->memory, part, HEADER_MAX + e->data.len);
+  rc = make_room(h->memory, part, EBML_HEADER_MAX + e->data.len);
   if (rc != KVSP_OK) return rc;
   append(
       part, header,
@@ -229,10 +231,6 @@ static bool next_compared(kvsp_view *rest, struct head_element *element) {
   return false;
 }
 
-static bool bytes_equal(kvsp_view a, kvsp_view b) {
-  return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
-}
-
 static bool numbers_equal(kvsp_view a, kvsp_view b) {
   uint64_t x, y;
   return kvsp_ebml_uint(a, &x) == KVSP_OK && kvsp_ebml_uint(b, &y) == KVSP_OK &&
@@ -242,20 +240,20 @@ static bool numbers_equal(kvsp_view a, kvsp_view b) {
 static bool elements_equal(const struct head_element *a,
                            const struct head_element *b) {
   if (a->id != b->id) return false;
-  if (bytes_equal(a->data, b->data)) return true;
+  if (view_equal(a->data, b->data)) return true;
   if (!a->info) return false;
   switch (a->info->type) {
     case KVSP_TYPE_UINT: return numbers_equal(a->data, b->data);
     case KVSP_TYPE_STRING:
     case KVSP_TYPE_UTF8:
-      return bytes_equal(kvsp_ebml_string(a->data), kvsp_ebml_string(b->data));
+      return view_equal(kvsp_ebml_string(a->data), kvsp_ebml_string(b->data));
     default: return false;
   }
 }
 
 bool kvsp_head_equal(kvsp_view a, kvsp_view b) {
   struct head_element x, y;
-  if (bytes_equal(a, b)) return true;
+  if (view_equal(a, b)) return true;
   for (;;) {
     bool more = next_compared(&a, &x);
     if (more != next_compared(&b, &y)) return false;

@@ -90,6 +90,8 @@ struct kvsp_merger {
 int kvsp_merger_tell_item(kvsp_merger *m);
 int kvsp_merger_put_head(kvsp_merger *m);
 int kvsp_merger_put_cluster(kvsp_merger *m, uint64_t timestamp);
+int kvsp_merger_put_header(kvsp_merger *m, uint64_t id, uint64_t size,
+                           unsigned size_size);
 int kvsp_merger_put_element(kvsp_merger *m, uint64_t id, kvsp_view payload);
 int kvsp_merger_put_bytes(kvsp_merger *m, const void *data, size_t len);
 

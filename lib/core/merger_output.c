@@ -1,8 +1,7 @@
 #include <string.h>
 
 #include "merger.h"
-
-#define HEADER_MAX 16u
+#include "vint.h"
 
 /* What a document has whose own header or Info is lost: RFC 9559's defaults. */
 static const uint8_t default_ebml[] = {
@@ -42,9 +41,9 @@ int kvsp_merger_tell_item(kvsp_merger *m) {
   return leave_callback(m, m->config.item(m->config.user, m->item));
 }
 
-static int put_header(kvsp_merger *m, uint64_t id, uint64_t size,
-                      unsigned size_size) {
-  uint8_t header[HEADER_MAX];
+int kvsp_merger_put_header(kvsp_merger *m, uint64_t id, uint64_t size,
+                           unsigned size_size) {
+  uint8_t header[EBML_HEADER_MAX];
   size_t len = kvsp_ebml_write_id(header, sizeof header, id);
   len +=
       kvsp_ebml_write_size(header + len, sizeof header - len, size, size_size);
@@ -52,7 +51,7 @@ static int put_header(kvsp_merger *m, uint64_t id, uint64_t size,
 }
 
 int kvsp_merger_put_element(kvsp_merger *m, uint64_t id, kvsp_view payload) {
-  int rc = put_header(m, id, payload.len, 0);
+  int rc = kvsp_merger_put_header(m, id, payload.len, 0);
   if (rc != KVSP_OK || payload.len == 0) return rc;
   return kvsp_merger_put_bytes(m, payload.data, payload.len);
 }
@@ -73,7 +72,8 @@ int kvsp_merger_put_head(kvsp_merger *m) {
   int rc = kvsp_merger_put_element(
       m, KVSP_ID_EBML,
       view_or(view_of(&m->segment.ebml), default_ebml, sizeof default_ebml));
-  if (rc == KVSP_OK) rc = put_header(m, KVSP_ID_SEGMENT, KVSP_SIZE_UNKNOWN, 8);
+  if (rc == KVSP_OK)
+    rc = kvsp_merger_put_header(m, KVSP_ID_SEGMENT, KVSP_SIZE_UNKNOWN, 8);
   if (rc == KVSP_OK)
     rc = kvsp_merger_put_element(m, KVSP_ID_INFO,
                                  view_or(head_view(&m->head, HEAD_INFO),
@@ -87,9 +87,9 @@ int kvsp_merger_put_head(kvsp_merger *m) {
  * come.  ffmpeg, mkvmerge and GStreamer take that without a word, since a
  * Cluster ends where the next begins, or Tags, or the stream. */
 int kvsp_merger_put_cluster(kvsp_merger *m, uint64_t timestamp) {
-  uint8_t value[HEADER_MAX];
+  uint8_t value[EBML_HEADER_MAX];
   size_t len =
       kvsp_ebml_write_uint(value, sizeof value, KVSP_ID_TIMESTAMP, timestamp);
-  int rc = put_header(m, KVSP_ID_CLUSTER, KVSP_SIZE_UNKNOWN, 8);
+  int rc = kvsp_merger_put_header(m, KVSP_ID_CLUSTER, KVSP_SIZE_UNKNOWN, 8);
   return rc == KVSP_OK ? kvsp_merger_put_bytes(m, value, len) : rc;
 }

@@ -1,8 +1,8 @@
 #include <string.h>
 
 #include "merger.h"
-
-#define HEADER_MAX 16u
+#include "view.h"
+#include "vint.h"
 
 static const char aws_prefix[] = "AWS_KINESISVIDEO_";
 
@@ -11,19 +11,26 @@ static bool is_aws(kvsp_view name) {
   return name.len >= len && memcmp(name.data, aws_prefix, len) == 0;
 }
 
-static bool bytes_equal(const uint8_t *a, kvsp_view b, size_t len) {
-  return len == b.len && (len == 0 || memcmp(a, b.data, len) == 0);
+static kvsp_view name_of(const struct folded_tag *t) {
+  kvsp_view name = {t->bytes, t->name_len};
+  return name;
+}
+
+static kvsp_view value_of(const struct folded_tag *t) {
+  kvsp_view value = {t->bytes + t->name_len, t->value_len};
+  return value;
+}
+
+static bool same_value(const struct folded_tag *t, const kvsp_tag *tag) {
+  return t->flags == tag->flags && view_equal(value_of(t), tag->value);
 }
 
 static struct folded_tag *find(kvsp_merger *m, const kvsp_tag *tag) {
   bool by_name = is_aws(tag->name);
   for (size_t i = 0; i < m->tags.count; i++) {
     struct folded_tag *t = &m->tags.items[i];
-    if (!bytes_equal(t->bytes, tag->name, t->name_len)) continue;
-    if (by_name) return t;
-    if (t->flags == tag->flags &&
-        bytes_equal(t->bytes + t->name_len, tag->value, t->value_len))
-      return t;
+    if (!view_equal(name_of(t), tag->name)) continue;
+    if (by_name || same_value(t, tag)) return t;
   }
   return NULL;
 }
@@ -52,9 +59,7 @@ static int fill(kvsp_merger *m, struct folded_tag *t, const kvsp_tag *tag) {
 static int replace(kvsp_merger *m, struct folded_tag *t, const kvsp_tag *tag) {
   struct folded_tag fresh;
   int rc;
-  if (t->flags == tag->flags &&
-      bytes_equal(t->bytes + t->name_len, tag->value, t->value_len))
-    return KVSP_OK;
+  if (same_value(t, tag)) return KVSP_OK;
   rc = fill(m, &fresh, tag);
   if (rc != KVSP_OK) return rc;
   release(m, t);
@@ -94,7 +99,7 @@ int kvsp_merger_fold_tags(kvsp_merger *m, const kvsp_tag *const *tags,
 /* ---- writing ---------------------------------------------------------------- */
 
 static uint64_t element_size(uint64_t id, uint64_t payload) {
-  uint8_t header[HEADER_MAX];
+  uint8_t header[EBML_HEADER_MAX];
   size_t len = kvsp_ebml_write_id(header, sizeof header, id);
   return len + payload +
          kvsp_ebml_write_size(header + len, sizeof header - len, payload, 0);
@@ -113,20 +118,12 @@ static uint64_t simple_tag_size(const struct folded_tag *t) {
   return has_value(t) ? size + element_size(value_id(t), t->value_len) : size;
 }
 
-static int put_header(kvsp_merger *m, uint64_t id, uint64_t size) {
-  uint8_t header[HEADER_MAX];
-  size_t len = kvsp_ebml_write_id(header, sizeof header, id);
-  len += kvsp_ebml_write_size(header + len, sizeof header - len, size, 0);
-  return kvsp_merger_put_bytes(m, header, len);
-}
-
 static int put_simple_tag(kvsp_merger *m, const struct folded_tag *t) {
-  kvsp_view name = {t->bytes, t->name_len};
-  kvsp_view value = {t->bytes + t->name_len, t->value_len};
-  int rc = put_header(m, KVSP_ID_SIMPLE_TAG, simple_tag_size(t));
-  if (rc == KVSP_OK) rc = kvsp_merger_put_element(m, KVSP_ID_TAG_NAME, name);
+  int rc = kvsp_merger_put_header(m, KVSP_ID_SIMPLE_TAG, simple_tag_size(t), 0);
+  if (rc == KVSP_OK)
+    rc = kvsp_merger_put_element(m, KVSP_ID_TAG_NAME, name_of(t));
   if (rc != KVSP_OK || !has_value(t)) return rc;
-  return kvsp_merger_put_element(m, value_id(t), value);
+  return kvsp_merger_put_element(m, value_id(t), value_of(t));
 }
 
 /* One Tags with one Tag, whose empty Targets mean the whole Segment. */
@@ -138,8 +135,9 @@ int kvsp_merger_put_tags(kvsp_merger *m) {
   for (size_t i = 0; i < m->tags.count; i++)
     size +=
         element_size(KVSP_ID_SIMPLE_TAG, simple_tag_size(&m->tags.items[i]));
-  rc = put_header(m, KVSP_ID_TAGS, element_size(KVSP_ID_TAG, size));
-  if (rc == KVSP_OK) rc = put_header(m, KVSP_ID_TAG, size);
+  rc = kvsp_merger_put_header(m, KVSP_ID_TAGS, element_size(KVSP_ID_TAG, size),
+                              0);
+  if (rc == KVSP_OK) rc = kvsp_merger_put_header(m, KVSP_ID_TAG, size, 0);
   if (rc == KVSP_OK) rc = kvsp_merger_put_element(m, KVSP_ID_TARGETS, nothing);
   for (size_t i = 0; i < m->tags.count && rc == KVSP_OK; i++)
     rc = put_simple_tag(m, &m->tags.items[i]);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "times.h"
+#include "view.h"
 
 static const kvsp_view default_language = {(const uint8_t *)"eng", 3};
 
@@ -173,10 +174,6 @@ struct track *kvsp_track_at(const struct track_list *list, size_t index) {
   return track_of(list->items[index]);
 }
 
-static bool views_equal(kvsp_view a, kvsp_view b) {
-  return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
-}
-
 bool kvsp_tracks_equal(const struct track_list *a, const struct track_list *b) {
   if (a->count != b->count) return false;
   for (size_t i = 0; i < a->count; i++) {
@@ -184,8 +181,8 @@ bool kvsp_tracks_equal(const struct track_list *a, const struct track_list *b) {
     const kvsp_track *y = b->items[i];
     if (x->number != y->number || x->type != y->type || x->width != y->width ||
         x->height != y->height || x->sample_rate != y->sample_rate ||
-        x->channels != y->channels || !views_equal(x->codec_id, y->codec_id) ||
-        !views_equal(x->codec_private, y->codec_private))
+        x->channels != y->channels || !view_equal(x->codec_id, y->codec_id) ||
+        !view_equal(x->codec_private, y->codec_private))
       return false;
   }
   return true;

@@ -380,7 +380,7 @@ static int new_reader(struct extract *x) {
       stream_options_reader_flags(&x->options.stream) | KVSP_READ_DECOMPRESS;
   rc = kvsp_reader_new(&x->reader, &config);
   if (rc == KVSP_OK) return EXIT_WELL;
-  complain("%s", kvsp_status_text(rc));
+  faults_tell_start(x->source.name, rc);
   return EXIT_FAILED;
 }
 

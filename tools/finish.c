@@ -364,24 +364,24 @@ static int make_objects(struct finish *f) {
   rc = kvsp_reader_new(&f->reader, &reader);
   if (rc == KVSP_OK) rc = kvsp_finisher_new(&f->finisher, &finisher);
   if (rc == KVSP_OK) return EXIT_WELL;
-  complain("%s", kvsp_status_text(rc));
+  faults_tell_start(f->source.name, rc);
   return EXIT_FAILED;
+}
+
+static int make_files(struct finish *f) {
+  int status = open_file(f);
+  if (status != EXIT_WELL) return output_file_close(&f->output, status);
+  read_all(f);
+  close_file(f);
+  return tell_end(f);
 }
 
 static int run(struct finish *f) {
   const struct stream_options *stream = &f->options->stream;
-  int status = make_objects(f);
+  int status = source_open(&f->source, stream->path, stream->read_size);
   if (status != EXIT_WELL) return status;
-  status = source_open(&f->source, stream->path, stream->read_size);
-  if (status != EXIT_WELL) return status;
-  status = open_file(f);
-  if (status == EXIT_WELL) {
-    read_all(f);
-    close_file(f);
-    status = tell_end(f);
-  } else {
-    output_file_close(&f->output, status);
-  }
+  status = make_objects(f);
+  if (status == EXIT_WELL) status = make_files(f);
   source_close(&f->source);
   return status;
 }

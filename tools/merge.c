@@ -330,7 +330,7 @@ static int run(struct merge *m) {
   config.user = m;
   rc = kvsp_merger_new(&m->merger, &config);
   if (rc != KVSP_OK) {
-    complain("%s", kvsp_status_text(rc));
+    faults_tell_start(m->source.name, rc);
     return EXIT_FAILED;
   }
   status = merge_all(m);

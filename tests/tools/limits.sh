@@ -170,6 +170,15 @@ for name in $subcommands; do
   ok "$name: no memory at all: status 1" exited 1
   ok "$name: no memory at all: the option is told" told --max-memory
 done
+have_matroska=yes
+"$KVSPARSE" --version | grep -q 'without libmatroska' && have_matroska=
+for name in merge extract ${have_matroska:+finish}; do
+  cp two.mkv joined.mkv
+  run "$name" joined.mkv -o made.mkv --max-memory 1000
+  ok "$name: no memory at all: status 1" exited 1
+  ok "$name: no memory at all: the option is told" told --max-memory
+  ok "$name: no memory at all: no file" test ! -e made.mkv
+done
 
 # The default for frames: more than 64M, through a pipe.
 block $((64 * 1048576 + 1)) | "$KVSPARSE" info - >out 2>err

@@ -203,7 +203,10 @@ typedef struct kvsp_frame {
   size_t addition_count;
 } kvsp_frame;
 
-/* Bytes that made no sense.  May grow at the end. */
+/* Bytes that made no sense.  Gaps come in the order in which they were found:
+   the next may begin before the last one ended, where bytes were looked at
+   again; and where an element is cut off, to is where its size said it would
+   end, behind the last byte that came.  May grow at the end. */
 typedef struct kvsp_gap {
   uint64_t from;        /* offset of the first byte                        */
   uint64_t to;          /* offset behind the last byte                     */

@@ -75,39 +75,49 @@ static int check_config(const kvsp_reader_config *c) {
   return KVSP_OK;
 }
 
-int kvsp_reader_new(kvsp_reader **out, const kvsp_reader_config *config) {
-  static const kvsp_reader_config defaults = {.struct_size = sizeof defaults};
+/* A zeroed reader within its own limits, of which it is the first to count. */
+static int new_object(const kvsp_reader_config *config, kvsp_reader **out) {
   struct memory memory = {.used = 0};
   kvsp_limits limits;
   void *made = NULL;
+  int rc = kvsp_limits_init(&limits, config->limits);
+  if (rc == KVSP_OK)
+    rc = kvsp_allocator_init(&memory.allocator, config->allocator);
+  if (rc != KVSP_OK) return rc;
+  memory.max = limits.max_memory;
+  rc = kvsp_memory_alloc(&memory, sizeof **out, &made);
+  if (rc != KVSP_OK) return rc;
+  *out = made;
+  memset(*out, 0, sizeof **out);
+  (*out)->memory = memory;
+  (*out)->flags = config->flags;
+  init_state(*out, &limits);
+  return KVSP_OK;
+}
+
+static int set_filters(kvsp_reader *r, const kvsp_reader_config *config) {
+  r->track_types = config->track_types;
+  r->filters = config->flags & KVSP_READ_KEY_FRAMES || config->track_types ||
+               config->track_count;
+  return copy_track_numbers(r, config->tracks, config->track_count);
+}
+
+int kvsp_reader_new(kvsp_reader **out, const kvsp_reader_config *config) {
+  static const kvsp_reader_config defaults = {.struct_size = sizeof defaults};
   kvsp_reader *r;
   int rc;
   if (!out) return KVSP_ERR_ARG;
   *out = NULL;
   if (!config) config = &defaults;
   rc = check_config(config);
-  if (rc == KVSP_OK) rc = kvsp_limits_init(&limits, config->limits);
+  if (rc == KVSP_OK) rc = new_object(config, &r);
+  if (rc != KVSP_OK) return rc;
+  rc = set_filters(r, config);
   if (rc == KVSP_OK)
-    rc = kvsp_allocator_init(&memory.allocator, config->allocator);
-  if (rc != KVSP_OK) return rc;
-  memory.max = limits.max_memory;
-  rc = kvsp_memory_alloc(&memory, sizeof *r, &made);
-  if (rc != KVSP_OK) return rc;
-  r = made;
-  memset(r, 0, sizeof *r);
-  r->memory = memory;
-  r->flags = config->flags;
-  r->track_types = config->track_types;
-  r->filters = config->flags & KVSP_READ_KEY_FRAMES || config->track_types ||
-               config->track_count;
-  init_state(r, &limits);
-  rc = copy_track_numbers(r, config->tracks, config->track_count);
-  if (rc != KVSP_OK) {
+    *out = r;
+  else
     kvsp_reader_free(r);
-    return rc;
-  }
-  *out = r;
-  return KVSP_OK;
+  return rc;
 }
 
 void kvsp_reader_free(kvsp_reader *r) {

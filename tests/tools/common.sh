@@ -3,8 +3,7 @@
 # folder, and a writer of small streams.  To be sourced.
 #
 # The environment: KVSPARSE, the program to test (default: tools/kvsparse of
-# the current folder); HAVE_JANSSON and HAVE_FFMPEG, "yes" where the build has
-# them (default: asked of the program); KVSPARSE_CORPUS, a folder of real
+# the current XX KVSPARSE_CORPUS, a folder of real
 # streams (default: none, and what needs it is skipped).
 
 set -u
@@ -109,6 +108,10 @@ os.execv(sys.argv[1], sys.argv[1:])' "$@"
 if [ -z "${HAVE_JANSSON+set}" ]; then
   HAVE_JANSSON=yes
   "$KVSPARSE" --version | grep -q 'without jansson' && HAVE_JANSSON=
+fi
+if [ -z "${HAVE_MATROSKA+set}" ]; then
+  HAVE_MATROSKA=yes
+  "$KVSPARSE" --version | grep -q 'without libmatroska' && HAVE_MATROSKA=
 fi
 if [ -z "${HAVE_FFMPEG+set}" ]; then
   HAVE_FFMPEG=yes

@@ -3,10 +3,6 @@
 # mkvmerge, where they are there), several files, and what goes wrong: nothing
 # to write, nowhere to write it, tracks that change, a signal.
 . "${abs_top_srcdir:-.}/tests/tools/common.sh"
-if [ -z "${HAVE_MATROSKA+set}" ]; then
-  HAVE_MATROSKA=yes
-  "$KVSPARSE" --version | grep -q 'without libmatroska' && HAVE_MATROSKA=
-fi
 make_samples
 if [ -z "$HAVE_MATROSKA" ]; then
   run finish -o out.mkv two.mkv

@@ -170,9 +170,7 @@ for name in $subcommands; do
   ok "$name: no memory at all: status 1" exited 1
   ok "$name: no memory at all: the option is told" told --max-memory
 done
-have_matroska=yes
-"$KVSPARSE" --version | grep -q 'without libmatroska' && have_matroska=
-for name in merge extract ${have_matroska:+finish}; do
+for name in merge extract ${HAVE_MATROSKA:+finish}; do
   cp two.mkv joined.mkv
   run "$name" joined.mkv -o made.mkv --max-memory 1000
   ok "$name: no memory at all: status 1" exited 1

@@ -24,9 +24,14 @@ ok "an unknown option" failed_with 2 "'--nonsense' is no option"
 run "$(printf 'two\nlines')"
 ok "a newline in an argument does not split the line" failed_with 2 "two?lines"
 
-subcommands="info elements merge"
+# What every subcommand that reads a stream has in common.
+subcommands="info elements merge extract"
 [ -n "$HAVE_JANSSON" ] && subcommands="$subcommands events"
+[ -n "$HAVE_MATROSKA" ] && subcommands="$subcommands finish"
+[ -n "$HAVE_FFMPEG" ] && subcommands="$subcommands dump"
 for name in $subcommands; do
+  to= # where the output goes, if that must be said
+  [ "$name" = finish ] && to="-o made.mkv"
   run $name --help
   ok "$name --help" exited 0
   ok "$name --help says nothing on standard error" quiet
@@ -62,21 +67,28 @@ for name in $subcommands; do
     run $name --read-size "$value" two.mkv
     ok "$name --read-size '$value'" failed_with 2 "$name: --read-size: '$value'"
   done
-  run $name missing.mkv
+  run $name $to missing.mkv
   ok "$name: missing file" one_complaint "missing.mkv: No such file"
   ok "$name: missing file is status 1" exited 1
-  run $name .
+  run $name $to .
   ok "$name: a directory" one_complaint ".: is a directory"
   ok "$name: a directory is status 1" exited 1
   if [ "$(id -u)" -ne 0 ]; then
     cp two.mkv secret.mkv
     chmod 0 secret.mkv
-    run $name secret.mkv
+    run $name $to secret.mkv
     ok "$name: no permission" one_complaint "secret.mkv: Permission denied"
     rm -f secret.mkv
   else
     skip "$name: no permission" "root may read everything"
   fi
+  ok "$name: nothing was made" test ! -e made.mkv
+done
+
+# Of those, the ones that write to the standard output by default.
+subcommands="info elements merge"
+[ -n "$HAVE_JANSSON" ] && subcommands="$subcommands events"
+for name in $subcommands; do
   if [ -w /dev/full ]; then
     status=0
     "$KVSPARSE" $name two.mkv >/dev/full 2>err || status=$?

@@ -464,6 +464,29 @@ START_TEST(reader_gives_times) {
 }
 END_TEST
 
+/* A tick of more than 292 years is damage, and the default is taken. */
+START_TEST(reader_takes_no_endless_tick) {
+  static const uint64_t scales[] = {INT64_MAX, UINT64_C(1) << 63, UINT64_MAX};
+  for (size_t i = 0; i < sizeof scales / sizeof *scales; i++) {
+    struct bytes b = {0};
+    const kvsp_item *item;
+    kvsp_reader *r;
+    put_document(&b, scales[i], "1511852108.513", 0, 0);
+    r = read_all(&b);
+    if (i > 0) {
+      item = next_of(r, KVSP_ITEM_GAP);
+      ck_assert_int_eq(item->gap->status, KVSP_ERR_SCHEMA);
+      ck_assert_uint_eq(item->gap->element_id, KVSP_ID_TIMESTAMP_SCALE);
+    }
+    item = next_of(r, KVSP_ITEM_FRAME);
+    ck_assert_uint_eq(item->fragment->timestamp_scale, i ? MS : scales[i]);
+    ck_assert_int_eq(item->frame->pts_ns, 0);
+    kvsp_reader_free(r);
+    bytes_free(&b);
+  }
+}
+END_TEST
+
 START_TEST(reader_gives_gap_and_discontinuity) {
   struct bytes b = {0};
   const kvsp_fragment *f;
@@ -588,6 +611,7 @@ static TCase *times_case(void) {
 static TCase *reader_case(void) {
   TCase *tc = tcase_create("reader");
   tcase_add_test(tc, reader_gives_times);
+  tcase_add_test(tc, reader_takes_no_endless_tick);
   tcase_add_test(tc, reader_gives_gap_and_discontinuity);
   tcase_add_test(tc, reader_completes_a_fragment);
   tcase_add_test(tc, reader_ignores_nested_names);

@@ -164,7 +164,8 @@ static int set_timestamp_scale(struct document *d, kvsp_view value) {
   uint64_t scale;
   int rc = kvsp_ebml_uint(value, &scale);
   if (rc != KVSP_OK) return rc;
-  if (scale == 0) return KVSP_ERR_SCHEMA;
+  /* With a tick that long, nothing has a time. */
+  if (scale == 0 || scale > INT64_MAX) return KVSP_ERR_SCHEMA;
   d->shown.timestamp_scale = scale;
   return KVSP_OK;
 }

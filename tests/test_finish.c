@@ -944,6 +944,26 @@ START_TEST(nothing_is_no_file) {
 }
 END_TEST
 
+/* Its tracks are not those of the file that the next one begins. */
+START_TEST(a_fragment_without_frames_comes_first) {
+  static const struct mux_track other = {1, 2, "A_TEST", NULL, 0,
+                                         0, 0, NULL,     0};
+  struct bytes b = {0};
+  struct work w;
+  mux_document(&b);
+  mux_info(&b, 1000000);
+  mux_tracks(&b, &other, 1);
+  put_session(&b, "100.000", 5000);
+  work_start(&w, KVSP_FINISH_REBASE);
+  finish_stream(&w, &b);
+  check_all(&w, "nothing first");
+  ck_assert_uint_eq(w.file, 0);
+  ck_assert_uint_eq(w.stats[0].frames, 2);
+  work_clear(&w);
+  bytes_free(&b);
+}
+END_TEST
+
 START_TEST(frames_without_tracks_are_left_out) {
   struct work w;
   struct bytes b = {0};
@@ -1070,6 +1090,7 @@ static Suite *finish_suite(void) {
   tcase_add_test(t, frames_are_not_kept);
   tcase_add_test(t, writing_may_fail);
   tcase_add_test(t, nothing_is_no_file);
+  tcase_add_test(t, a_fragment_without_frames_comes_first);
   tcase_add_test(t, frames_without_tracks_are_left_out);
   tcase_add_test(t, misuse_is_refused);
   if (corpus_is_there())

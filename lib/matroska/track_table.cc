@@ -156,7 +156,9 @@ void TrackTable::add(const kvsp_track &shown) {
   tracks_.push_back(t);
 }
 
+/* Anew, where a fragment without frames came first. */
 void TrackTable::start(const kvsp_fragment &fragment) {
+  tracks_.clear();
   elements_ = std::make_unique<KaxTracks>();
   for (auto *element : elements_->GetElementList()) delete element;
   elements_->GetElementList().clear();

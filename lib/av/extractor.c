@@ -36,12 +36,14 @@ struct kvsp_extractor {
   void *user;
   int sending;
   int ended;
+  int lost; /* there was no memory                                         */
   const char *message;
   char message_text[AV_ERROR_MAX_STRING_SIZE + 32];
 };
 
 static int fail_with(kvsp_extractor *e, int status, const char *message) {
   e->message = message;
+  if (status == KVSP_ERR_NOMEM) e->lost = 1;
   return status;
 }
 
@@ -481,6 +483,7 @@ int kvsp_extractor_send(kvsp_extractor *e, const kvsp_frame *frame,
   int rc;
   if (!e || !callback) return KVSP_ERR_ARG;
   if (e->sending) return KVSP_ERR_REENTRANT;
+  if (e->lost) return KVSP_ERR_NOMEM;
   if (e->ended) return KVSP_ERR_STATE;
   e->callback = callback;
   e->user = user;

@@ -19,6 +19,7 @@ set -eu
 mode=$1
 : "${top_srcdir:?}" "${targets:?}" "${seconds:=60}"
 : "${CLANG:=clang}" "${AFL_CLANG:=afl-clang-fast}"
+: "${CLANGXX:=clang++}" "${AFL_CLANGXX:=afl-clang-fast++}"
 inputs=$top_srcdir/tests/fuzz/inputs
 dictionary=$top_srcdir/tests/fuzz/kvsparse.dict
 # Longer streams say little that shorter ones do not.
@@ -29,7 +30,7 @@ most_kept=50
 # Comparisons are not traced: that takes two thirds of the time, and the
 # dictionary has the words that it would find.
 sanitize="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
-common_flags="-std=c11 -g -O2 -fno-omit-frame-pointer -DKVSP_BUILDING
+common_flags="-g -O2 -fno-omit-frame-pointer -DKVSP_BUILDING
   -I$top_srcdir/include -iquote $top_srcdir/tests
   -iquote $top_srcdir/lib/core"
 
@@ -44,11 +45,13 @@ choose_compiler() {
   case $mode in
     afl)
       compiler=$AFL_CLANG
+      compiler_cxx=$AFL_CLANGXX
       what="AFL++ (apt-get install afl++)"
       compile_flags=
       ;;
     *)
       compiler=$CLANG
+      compiler_cxx=$CLANGXX
       what="clang with libFuzzer (apt-get install clang)"
       compile_flags="-fsanitize=fuzzer-no-link
         -fno-sanitize-coverage=trace-cmp"
@@ -87,8 +90,12 @@ compile() {
     -name '*.[chi]*' -newer "$object" | head -n 1)" ]; then
     return
   fi
+  case $source in
+    *.cc) build_with="$compiler_cxx -std=c++17" ;;
+    *) build_with="$compiler -std=c11" ;;
+  esac
   # shellcheck disable=SC2086
-  "$compiler" $common_flags $compile_flags $sanitize $zlib_flags "$@" \
+  $build_with $common_flags $compile_flags $sanitize $zlib_flags "$@" \
     -c "$source" -o "$object" || die "$source does not compile"
 }
 
@@ -101,10 +108,11 @@ compile_all() {
   shift 2
   for source in "$@"; do
     case $source in
-      *.c) ;;
+      *.c | *.cc) ;;
       *) continue ;;
     esac
-    object=$build/$subfolder/$(basename "$source" .c).o
+    object=$(basename "$source" .c)
+    object=$build/$subfolder/$(basename "$object" .cc).o
     # shellcheck disable=SC2086
     compile "$object" "$top_srcdir/$source" $flags
     objects="$objects $object"
@@ -116,8 +124,12 @@ build_target() { # TARGET
     "more_libs=\${$1_libs:-}"
   # shellcheck disable=SC2086,SC2154
   compile_all "$1" "$more_cflags" "tests/fuzz/fuzz_$1.c" $more_sources
+  case $more_sources in
+    *.cc*) link_with=$compiler_cxx ;;
+    *) link_with=$compiler ;;
+  esac
   # shellcheck disable=SC2086,SC2154
-  "$compiler" $compile_flags $sanitize -fsanitize=fuzzer $objects \
+  "$link_with" $compile_flags $sanitize -fsanitize=fuzzer $objects \
     "$build/common.a" $more_libs $zlib_libs -o "$build/fuzz_$1" ||
     die "fuzz_$1 does not link"
 }

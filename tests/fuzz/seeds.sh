@@ -69,3 +69,20 @@ for n in 1 2 3 4 5 6 7 10 11 12 13 14 15 16 17 20 21 22 23 24 25 26 27; do
   seed "tokenizer-no-memory-$n" "\04\021\0125\0$n\0\0\0\0\0\0\0\0\0\0\0\0" \
     <"$work/laces"
 done
+
+# Streams of several sessions for the merger and the finisher, in each mode:
+# folded tags, borders, a stop; and what the extractor makes of them.
+generate one --seconds 0.1
+generate aac --seconds 0.1 --audio
+generate mjpeg --seconds 0.1 --codec mjpeg
+cat "$work/one" "$work/aac" "$work/one" >"$work/sessions"
+seed merger-rebase '\020\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' <"$work/sessions"
+seed merger-pack '\021\0311\05\0\0\0\0\0\0\0\0\0\0\0\0\0' <"$work/sessions"
+seed merger-keep '\022\021\01\0\07\0\0\0\0\0\0\010\0\0\0\0' <"$work/sessions"
+seed merger-stop '\040\021\0\011\0\0\0\0\0\0\0\0\0\0\0\0' <"$work/sessions"
+for name in one aac mjpeg audio; do
+  for format in 0 1 2 3 4; do
+    seed "extractor-$format-$name" "\0$format\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" \
+      <"$work/$name"
+  done
+done

@@ -177,7 +177,9 @@ static void read_back(struct work *w) {
 
 static void finish_stream(struct work *w, const struct bytes *b) {
   ck_assert_int_eq(kvsp_finisher_new(&w->finisher, &w->config), KVSP_OK);
-  ck_assert_int_eq(read_bytes(b, KVSP_READ_DECOMPRESS, on_input, w), KVSP_END);
+  ck_assert_int_eq(
+      read_bytes(b, KVSP_READ_DECOMPRESS | KVSP_READ_ENTRIES, on_input, w),
+      KVSP_END);
   end_file(w, w->in.count > w->in_at[w->file] ? KVSP_OK : KVSP_END);
   read_back(w);
 }
@@ -745,6 +747,157 @@ START_TEST(tracks_tell_the_same) {
 }
 END_TEST
 
+static bool contains(const struct bytes *b, const struct bytes *what) {
+  for (size_t i = 0; i + what->len <= b->len; i++)
+    if (memcmp(b->data + i, what->data, what->len) == 0) return true;
+  return false;
+}
+
+/* Video whose colours, shape and role are told. */
+static void put_said_video(struct bytes *b) {
+  size_t colour, mastering;
+  mux_uint(b, KVSP_ID_PIXEL_WIDTH, 640);
+  mux_uint(b, KVSP_ID_PIXEL_HEIGHT, 360);
+  mux_uint(b, KVSP_ID_PIXEL_CROP_TOP, 8);
+  mux_uint(b, KVSP_ID_DISPLAY_WIDTH, 16);
+  mux_uint(b, KVSP_ID_DISPLAY_HEIGHT, 9);
+  mux_uint(b, KVSP_ID_DISPLAY_UNIT, 3);
+  colour = mux_begin(b, KVSP_ID_COLOUR);
+  mux_uint(b, KVSP_ID_MATRIX_COEFFICIENTS, 9);
+  mux_uint(b, KVSP_ID_RANGE, 2);
+  mux_uint(b, KVSP_ID_TRANSFER_CHARACTERISTICS, 16);
+  mux_uint(b, KVSP_ID_PRIMARIES, 9);
+  mastering = mux_begin(b, KVSP_ID_MASTERING_METADATA);
+  mux_float(b, KVSP_ID_LUMINANCE_MAX, 1000);
+  mux_end(b, mastering);
+  mux_end(b, colour);
+}
+
+static void put_said_rest(struct bytes *b) {
+  mux_uint(b, KVSP_ID_FLAG_DEFAULT, 0);
+  mux_uint(b, KVSP_ID_FLAG_FORCED, 1);
+  mux_uint(b, KVSP_ID_CODEC_DELAY, 6500000);
+  mux_uint(b, KVSP_ID_SEEK_PRE_ROLL, 80000000);
+  mux_binary(b, KVSP_ID_CODEC_NAME, NULL, 0);
+}
+
+/* What is not true any more: its frames are not compressed, its times not
+ * scaled, and there is nothing attached. */
+static void put_not_kept(struct bytes *b) {
+  size_t all = mux_begin(b, KVSP_ID_CONTENT_ENCODINGS);
+  size_t one = mux_begin(b, KVSP_ID_CONTENT_ENCODING);
+  size_t how = mux_begin(b, KVSP_ID_CONTENT_COMPRESSION);
+  mux_uint(b, KVSP_ID_CONTENT_COMP_ALGO, 3);
+  mux_binary(b, KVSP_ID_CONTENT_COMP_SETTINGS, "\xAA", 1);
+  mux_end(b, how);
+  mux_end(b, one);
+  mux_end(b, all);
+  mux_float(b, KVSP_ID_TRACK_TIMESTAMP_SCALE, 2.0);
+  mux_uint(b, KVSP_ID_ATTACHMENT_LINK, 77);
+}
+
+static void put_master(struct bytes *b, uint64_t id,
+                       void (*put)(struct bytes *)) {
+  size_t begin = mux_begin(b, id);
+  put(b);
+  mux_end(b, begin);
+}
+
+static void put_said_entry(struct bytes *b) {
+  mux_uint(b, KVSP_ID_TRACK_NUMBER, 1);
+  mux_uint(b, KVSP_ID_TRACK_TYPE, KVSP_TRACK_VIDEO);
+  mux_string(b, KVSP_ID_CODEC_ID, "V_TEST");
+  put_not_kept(b);
+  put_said_rest(b);
+  put_master(b, KVSP_ID_VIDEO, put_said_video);
+}
+
+static void put_said_tracks(struct bytes *b) {
+  put_master(b, KVSP_ID_TRACK_ENTRY, put_said_entry);
+}
+
+START_TEST(tracks_say_all_they_said) {
+  static const uint64_t once[] = {KVSP_ID_TRACK_NUMBER, KVSP_ID_TRACK_TYPE,
+                                  KVSP_ID_CODEC_ID,     KVSP_ID_VIDEO,
+                                  KVSP_ID_COLOUR,       KVSP_ID_PIXEL_WIDTH};
+  static const uint64_t never[] = {KVSP_ID_CONTENT_ENCODINGS,
+                                   KVSP_ID_TRACK_TIMESTAMP_SCALE,
+                                   KVSP_ID_ATTACHMENT_LINK};
+  struct bytes b = {0}, video = {0}, rest = {0};
+  struct layout l;
+  struct work w;
+  put_said_video(&video);
+  put_said_rest(&rest);
+  mux_document(&b);
+  mux_info(&b, 1000000);
+  put_master(&b, KVSP_ID_TRACKS, put_said_tracks);
+  mux_cluster(&b, 0);
+  build_frame(&b, 1, 0, 0x80, 20, 1);
+  work_start(&w, KVSP_FINISH_REBASE);
+  finish_stream(&w, &b);
+  check_all(&w, "entry");
+  ck_assert(contains(&w.files[0].bytes, &video));
+  ck_assert(contains(&w.files[0].bytes, &rest));
+  lay_out(&l, &w.files[0].bytes);
+  for (size_t i = 0; i < sizeof once / sizeof *once; i++)
+    ck_assert_msg(count_id(&l, once[i]) == 1, "%zu", i);
+  for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+    ck_assert_msg(count_id(&l, never[i]) == 0, "%zu", i);
+  free(l.items);
+  work_clear(&w);
+  bytes_free(&b);
+  bytes_free(&video);
+  bytes_free(&rest);
+}
+END_TEST
+
+static void put_lying_audio(struct bytes *b) {
+  mux_float(b, KVSP_ID_SAMPLING_FREQUENCY, 44100);
+  mux_float(b, KVSP_ID_OUTPUT_SAMPLING_FREQUENCY, 88200);
+  mux_uint(b, KVSP_ID_CHANNELS, 2);
+}
+
+static void put_lying_entry(struct bytes *b) {
+  mux_uint(b, KVSP_ID_TRACK_NUMBER, 1);
+  mux_uint(b, KVSP_ID_TRACK_TYPE, KVSP_TRACK_AUDIO);
+  mux_string(b, KVSP_ID_CODEC_ID, "A_AAC");
+  put_master(b, KVSP_ID_AUDIO, put_lying_audio);
+}
+
+static void put_lying_tracks(struct bytes *b) {
+  put_master(b, KVSP_ID_TRACK_ENTRY, put_lying_entry);
+}
+
+/* Where a tag tells that the TrackEntry lies, its Audio does, too. */
+START_TEST(lies_are_not_kept) {
+  static const struct mux_tag tag = {"MimeType",
+                                     "audio/L16;rate=8000;channels=1"};
+  struct bytes b = {0};
+  struct layout l;
+  struct work w;
+  struct told told = {{0}, 0, 0, 0, 0, 0, {0}, {0}, 0, 0};
+  mux_document(&b);
+  mux_info(&b, 1000000);
+  put_master(&b, KVSP_ID_TRACKS, put_lying_tracks);
+  mux_cluster(&b, 0);
+  build_frame(&b, 1, 0, 0x80, 1024, 1);
+  mux_tags(&b, &tag, 1);
+  work_start(&w, KVSP_FINISH_REBASE);
+  finish_stream(&w, &b);
+  ck_assert_int_eq(
+      read_bytes(&w.files[0].bytes, KVSP_READ_STRICT, on_first_track, &told),
+      KVSP_END);
+  ck_assert(told.rate == 8000.0);
+  ck_assert_uint_eq(told.channels, 1);
+  lay_out(&l, &w.files[0].bytes);
+  ck_assert_uint_eq(count_id(&l, KVSP_ID_AUDIO), 1);
+  ck_assert_uint_eq(count_id(&l, KVSP_ID_OUTPUT_SAMPLING_FREQUENCY), 0);
+  free(l.items);
+  work_clear(&w);
+  bytes_free(&b);
+}
+END_TEST
+
 static void put_sized(struct bytes *b, uint64_t start, uint64_t width) {
   const struct mux_track track = {1,     1,   "V_TEST", NULL,    0,
                                   width, 240, NULL,     40000000};
@@ -1084,6 +1237,8 @@ static Suite *finish_suite(void) {
   tcase_add_test(t, groups_keep_all);
   tcase_add_test(t, audio_is_what_the_tag_says);
   tcase_add_test(t, tracks_tell_the_same);
+  tcase_add_test(t, tracks_say_all_they_said);
+  tcase_add_test(t, lies_are_not_kept);
   tcase_add_test(t, other_tracks_want_another_file);
   tcase_add_test(t, tags_have_their_chapter);
   tcase_add_test(t, memory_has_a_limit);

@@ -666,9 +666,10 @@ static const builder builders[] = {build_everything, put_large_things,
 
 /* _i is the stream. */
 START_TEST(memory_is_raised_anywhere) {
-  static const uint32_t flags[] = {0, KVSP_READ_STRICT,
-                                   KVSP_READ_DECOMPRESS | KVSP_READ_CHECK_CRC,
-                                   KVSP_READ_NO_DATA};
+  static const uint32_t flags[] = {
+      0, KVSP_READ_STRICT,
+      KVSP_READ_DECOMPRESS | KVSP_READ_CHECK_CRC | KVSP_READ_ENTRIES,
+      KVSP_READ_NO_DATA};
   static const size_t chunks[] = {7, 100, 1000, 1000000};
   struct bytes b = {0};
   builders[_i](&b);

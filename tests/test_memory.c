@@ -213,7 +213,8 @@ static const uint32_t flag_sets[] = {
     KVSP_READ_DECOMPRESS,
     KVSP_READ_STRICT | KVSP_READ_CHECK_CRC | KVSP_READ_DECOMPRESS,
     KVSP_READ_NO_DATA | KVSP_READ_CHECK_CRC,
-    KVSP_READ_KEY_FRAMES | KVSP_READ_DECOMPRESS};
+    KVSP_READ_KEY_FRAMES | KVSP_READ_DECOMPRESS,
+    KVSP_READ_ENTRIES | KVSP_READ_DECOMPRESS};
 #define FLAG_SETS (sizeof flag_sets / sizeof *flag_sets)
 
 static void build_nothing_wrong(struct bytes *b) {
@@ -576,8 +577,9 @@ static void tokenize_bounded(enum feeding how, size_t piece,
 
 static void bound(const struct bytes *b, size_t chunk) {
   static const uint64_t maxima[] = {10000, 30000, 100000, 1000000};
-  static const uint32_t flags[] = {0, KVSP_READ_STRICT,
-                                   KVSP_READ_DECOMPRESS | KVSP_READ_CHECK_CRC};
+  static const uint32_t flags[] = {
+      0, KVSP_READ_STRICT,
+      KVSP_READ_DECOMPRESS | KVSP_READ_CHECK_CRC | KVSP_READ_ENTRIES};
   for (size_t i = 0; i < 4; i++) {
     for (size_t j = 0; j < 3; j++)
       read_bounded((enum feed_way)((i + j) % 3), flags[j], chunk, b, maxima[i]);

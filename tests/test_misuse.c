@@ -262,7 +262,7 @@ START_TEST(wrong_flags) {
     kvsp_tokenizer_config small = {.struct_size = sizeof small, .flags = flag};
     kvsp_reader *r = NULL;
     kvsp_tokenizer *t = NULL;
-    ck_assert_int_eq(kvsp_reader_new(&r, &config), bit < 5 ? KVSP_OK : ARG);
+    ck_assert_int_eq(kvsp_reader_new(&r, &config), bit < 6 ? KVSP_OK : ARG);
     ck_assert_int_eq(kvsp_tokenizer_new(&t, &small), bit < 1 ? KVSP_OK : ARG);
     kvsp_reader_free(r);
     kvsp_tokenizer_free(t);

@@ -57,6 +57,7 @@ static const kvsp_reader_config configs[] = {
     {CONFIG, .flags = KVSP_READ_KEY_FRAMES},
     {CONFIG, .flags = KVSP_READ_CHECK_CRC | KVSP_READ_DECOMPRESS},
     {CONFIG, .flags = KVSP_READ_NO_DATA | KVSP_READ_STRICT},
+    {CONFIG, .flags = KVSP_READ_ENTRIES},
     {CONFIG, .track_types = 1u << KVSP_TRACK_AUDIO},
     {CONFIG, .tracks = only_two, .track_count = 1},
     {CONFIG, .limits = &tight},

@@ -267,6 +267,51 @@ START_TEST(new_tracks) {
 }
 END_TEST
 
+/* What a TrackEntry says, whether a kvsp_track has a name for it or not; but
+ * for Void. */
+START_TEST(entries_on_request) {
+  struct bytes b = {0}, said = {0};
+  size_t tracks, entry, colour;
+  mux_uint(&said, KVSP_ID_TRACK_NUMBER, 1);
+  mux_uint(&said, KVSP_ID_FLAG_DEFAULT, 0);
+  mux_binary(&said, 0x5FAB, "what is this", 12);
+  entry = mux_begin(&said, KVSP_ID_VIDEO);
+  colour = mux_begin(&said, KVSP_ID_COLOUR);
+  mux_uint(&said, KVSP_ID_RANGE, 2);
+  mux_end(&said, colour);
+  mux_end(&said, entry);
+  mux_document(&b);
+  tracks = mux_begin(&b, KVSP_ID_TRACKS);
+  for (int i = 0; i < 2; i++) {
+    entry = mux_begin(&b, KVSP_ID_TRACK_ENTRY);
+    if (i == 1) mux_uint(&b, KVSP_ID_TRACK_NUMBER, 2);
+    if (i == 0) bytes_append(&b, said.data, said.len);
+    mux_binary(&b, KVSP_ID_VOID, "void", 4);
+    mux_end(&b, entry);
+  }
+  mux_end(&b, tracks);
+  mux_cluster(&b, 0);
+  build_frame(&b, 1, 0, 0x80, 10, 1);
+  for (unsigned with = 0; with < 2; with++) {
+    kvsp_reader_config config = {.struct_size = sizeof config};
+    const kvsp_fragment *f;
+    kvsp_reader *r;
+    config.flags = with ? KVSP_READ_ENTRIES : 0;
+    r = new_reader(&config);
+    lend(r, &b, KVSP_FINAL);
+    f = next_of(r, KVSP_ITEM_FRAGMENT)->fragment;
+    ck_assert_uint_eq(f->track_count, 2);
+    ck_assert_uint_eq(f->tracks[0]->entry.len, with ? said.len : 0);
+    ck_assert(with == (f->tracks[0]->entry.data != NULL));
+    if (with) ck_assert_mem_eq(f->tracks[0]->entry.data, said.data, said.len);
+    ck_assert_uint_eq(f->tracks[1]->entry.len, with ? 3 : 0);
+    kvsp_reader_free(r);
+  }
+  bytes_free(&said);
+  bytes_free(&b);
+}
+END_TEST
+
 /* ---- frames ------------------------------------------------------------ */
 
 /* The frame is that of build_payload's seed. */
@@ -1388,6 +1433,7 @@ static TCase *item_case(void) {
   tcase_add_test(tc, tags_stand_where_they_stood);
   tcase_add_test(tc, fragments_cover_the_stream);
   tcase_add_test(tc, new_tracks);
+  tcase_add_test(tc, entries_on_request);
   return tc;
 }
 

@@ -354,8 +354,8 @@ static int make_objects(struct finish *f) {
   kvsp_finisher_config finisher = {.struct_size = sizeof finisher};
   int rc;
   reader.limits = &options->stream.limits;
-  reader.flags =
-      stream_options_reader_flags(&options->stream) | KVSP_READ_DECOMPRESS;
+  reader.flags = stream_options_reader_flags(&options->stream) |
+                 KVSP_READ_DECOMPRESS | KVSP_READ_ENTRIES;
   finisher.write = on_write;
   finisher.user = f;
   finisher.mode = options->mode;

@@ -23,6 +23,7 @@
  *
  *   int main(void) {
  *     kvsp_finisher_config config = {.struct_size = sizeof config};
+ *     kvsp_reader_config reading = {.struct_size = sizeof reading};
  *     kvsp_finisher *finisher;
  *     kvsp_reader *reader;
  *     char buffer[65536];
@@ -30,7 +31,8 @@
  *     int rc;
  *     config.write = on_write;
  *     config.user = fopen("finished.mkv", "wb");
- *     if (!config.user || kvsp_reader_new(&reader, NULL) != KVSP_OK ||
+ *     reading.flags = KVSP_READ_DECOMPRESS | KVSP_READ_ENTRIES;
+ *     if (!config.user || kvsp_reader_new(&reader, &reading) != KVSP_OK ||
  *         kvsp_finisher_new(&finisher, &config) != KVSP_OK)
  *       return 1;
  *     do {
@@ -113,7 +115,10 @@ KVSP_API int kvsp_finisher_reset(kvsp_finisher *f);
  * Takes each item of a reader, in their order; the first frame begins the
  * file.  Let the reader run with KVSP_READ_DECOMPRESS: frames that are still
  * compressed, or encrypted, are left out and counted, because a kvsp_track
- * does not tell how to undo that; so are frames whose track is not known.
+ * does not tell how to undo that; so are frames whose track is not known.  And
+ * with KVSP_READ_ENTRIES: then the file's TrackEntries say all that those of
+ * its first fragment do (colours, aspect ratio, CodecDelay...), without it only
+ * what a kvsp_track has names for.
  *   KVSP_OK
  *   KVSP_END         a FRAGMENT whose tracks are not those of the file, by
  *                    codec, codec private data, picture size, rate, channels

@@ -68,6 +68,12 @@ typedef struct kvsp_track {
   uint32_t audio_bit_depth;  /* 0: unknown                                 */
   double audio_sample_rate;  /* Hz; 0: unknown                             */
   kvsp_view audio_codec_id;  /* "A_PCM/INT/LIT"; data NULL: no audio       */
+  /* All that the TrackEntry says, above or not (Colour, DisplayWidth,
+   * CodecDelay, FlagDefault...): its children, one EBML element behind the
+   * other, as they were, but for Void, CRC-32 and what is broken.
+   * kvsp_ebml_read_id and _size take them apart.  data NULL: not asked for by
+   * KVSP_READ_ENTRIES. */
+  kvsp_view entry;
 } kvsp_track;
 
 enum kvsp_tag_flags {
@@ -256,7 +262,9 @@ enum kvsp_reader_flags {
   /* Frames with stripped headers or zlib are shown as they were before.  What
    * cannot be undone keeps KVSP_FRAME_COMPRESSED, and a frame that is no valid
    * zlib data is told by a GAP with KVSP_ERR_COMPRESSION. */
-  KVSP_READ_DECOMPRESS = 16
+  KVSP_READ_DECOMPRESS = 16,
+  /* kvsp_track.entry is set. */
+  KVSP_READ_ENTRIES = 32
 };
 
 /* Zero it, set struct_size, then what you need:

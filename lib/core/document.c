@@ -119,6 +119,13 @@ static int restore_private(struct document *d, struct track *track,
   return kvsp_arena_copy(&d->arena, plain, &t->codec_private);
 }
 
+/* Once, although the end of the TrackEntry may come again. */
+int kvsp_document_keep_entry(struct document *d, kvsp_view entry) {
+  kvsp_view *kept = d->open_track ? &d->open_track->shown.entry : NULL;
+  if (!kept || kept->data || !entry.data) return KVSP_OK;
+  return kvsp_arena_copy(&d->arena, entry, kept);
+}
+
 void kvsp_document_leave_private(struct document *d) {
   if (d->open_track)
     d->open_track->encoding_scope &= ~(uint64_t)ENCODING_PRIVATE;

@@ -51,6 +51,8 @@ int kvsp_document_begin_master(struct document *d, uint64_t id,
 int kvsp_document_end_master(struct document *d, uint64_t id,
                              const kvsp_limits *limits);
 int kvsp_document_value(struct document *d, uint64_t id, kvsp_view value);
+/* The open TrackEntry's children, as bytes.  KVSP_OK, errors of memory. */
+int kvsp_document_keep_entry(struct document *d, kvsp_view entry);
 /* The CodecPrivate of the open TrackEntry stays as it is stored. */
 void kvsp_document_leave_private(struct document *d);
 

@@ -145,15 +145,33 @@ static int on_begin(struct head *h, const kvsp_event *e, bool is_faulty) {
   return begin_master(h, e);
 }
 
+/* Whether the event ends the innermost of the open masters. */
+static bool is_end(const struct head *h, const kvsp_event *e) {
+  const struct head_level *level;
+  if (h->depth == 0) return false;
+  level = &h->levels[h->depth - 1];
+  return level->offset == e->offset && level->depth == e->depth;
+}
+
+kvsp_view kvsp_head_content(const struct head *h, const kvsp_event *end) {
+  const struct head_bytes *part = &h->parts[h->open];
+  kvsp_view content = {NULL, 0};
+  size_t start;
+  if (!is_end(h, end)) return content;
+  start = h->levels[h->depth - 1].size_at + h->levels[h->depth - 1].size_size;
+  content.data = part->data + start;
+  content.len = part->len - start;
+  return content;
+}
+
 static int on_end(struct head *h, const kvsp_event *e, bool is_faulty) {
   struct head_bytes *part = &h->parts[h->open];
   const struct head_level *level;
   size_t content;
-  if (h->depth == 0) return KVSP_OK;
-  level = &h->levels[h->depth - 1];
-  if (level->offset != e->offset || level->depth != e->depth) return KVSP_OK;
+  if (!is_end(h, e)) return KVSP_OK;
   h->depth--;
   if (h->depth == 0) return KVSP_OK;
+  level = &h->levels[h->depth];
   content = part->len - level->size_at - level->size_size;
   if (is_faulty ||
       kvsp_ebml_write_size(part->data + level->size_at, level->size_size,

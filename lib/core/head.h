@@ -49,6 +49,10 @@ void kvsp_head_reset(struct head *h);
 void kvsp_head_abort(struct head *h);
 void kvsp_head_clear(struct head *h);
 
+/* The content so far of the master that the event ends; data NULL: none of
+ * ours. */
+kvsp_view kvsp_head_content(const struct head *h, const kvsp_event *end);
+
 static inline kvsp_view head_view(const struct head *h, enum head_part part) {
   kvsp_view v = {h->parts[part].data, h->parts[part].len};
   return v;

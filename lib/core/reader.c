@@ -19,6 +19,8 @@ static void init_state(kvsp_reader *r, const kvsp_limits *limits) {
   r->tokenizer.rules.user = r;
   if (r->flags & KVSP_READ_CHECK_CRC) kvsp_tokenizer_check_crc(&r->tokenizer);
   kvsp_scratch_init(&r->scratch, &r->memory);
+  kvsp_head_init(&r->entries, &r->memory);
+  if (r->flags & KVSP_READ_ENTRIES) r->head = &r->entries;
   r->audio.known = false;
   for (int i = 0; i < 2; i++)
     kvsp_document_init(&r->documents[i], &r->memory, &r->audio,
@@ -49,6 +51,7 @@ static void clear_state(kvsp_reader *r) {
   kvsp_document_clear(&r->documents[0]);
   kvsp_document_clear(&r->documents[1]);
   kvsp_scratch_clear(&r->scratch);
+  kvsp_head_clear(&r->entries);
 }
 
 static int copy_track_numbers(kvsp_reader *r, const uint64_t *numbers,
@@ -68,7 +71,7 @@ static int copy_track_numbers(kvsp_reader *r, const uint64_t *numbers,
 static int check_config(const kvsp_reader_config *c) {
   const uint32_t known = KVSP_READ_STRICT | KVSP_READ_KEY_FRAMES |
                          KVSP_READ_NO_DATA | KVSP_READ_CHECK_CRC |
-                         KVSP_READ_DECOMPRESS;
+                         KVSP_READ_DECOMPRESS | KVSP_READ_ENTRIES;
   if (c->struct_size != sizeof *c) return KVSP_ERR_ARG;
   if (c->flags & ~known || c->reserved) return KVSP_ERR_ARG;
   if (!c->tracks && c->track_count) return KVSP_ERR_ARG;

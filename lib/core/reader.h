@@ -79,6 +79,7 @@ struct kvsp_reader {
   const kvsp_event *event; /* being handled; NULL: take the next */
   struct block_in_hand block;
   struct head *head;    /* what to keep of it as bytes; NULL: nothing */
+  struct head entries;  /* with KVSP_READ_ENTRIES, head is this */
   uint64_t frame_index; /* of the next frame in the fragment */
   uint64_t shown[READER_SHOWN_MAX]; /* offsets of the last blocks shown, ... */
   unsigned shown_next;              /* ... of which this one is replaced next */

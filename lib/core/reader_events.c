@@ -136,10 +136,20 @@ static int on_master_begin(kvsp_reader *r) {
   return rc == KVSP_OK ? KVSP_OK : kvsp_reader_status_fault(r, rc);
 }
 
+static int end_track(kvsp_reader *r) {
+  kvsp_view entry = {NULL, 0};
+  if (!(r->flags & KVSP_READ_ENTRIES)) return KVSP_OK;
+  entry = kvsp_head_content(r->head, r->event);
+  return kvsp_document_keep_entry(r->document, entry);
+}
+
 /* A CodecPrivate that is too large when it is decompressed can stay as it is
  * stored, unless the first fault is to end it all. */
 static int end_master(kvsp_reader *r) {
-  int rc =
+  int rc = KVSP_OK;
+  if (r->event->id == KVSP_ID_TRACK_ENTRY) rc = end_track(r);
+  if (rc != KVSP_OK) return rc;
+  rc =
       kvsp_document_end_master(r->document, r->event->id, &r->tokenizer.limits);
   if (rc != KVSP_ERR_LIMIT_VALUE || r->flags & KVSP_READ_STRICT) return rc;
   kvsp_document_leave_private(r->document);

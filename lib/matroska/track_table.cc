@@ -1,11 +1,13 @@
 #include "track_table.h"
 
+#include <kvsparse/element_ids.h>
 #include <matroska/KaxSemantic.h>
 #include <matroska/KaxTrackAudio.h>
 #include <matroska/KaxTrackVideo.h>
 
 #include <algorithm>
 
+#include "carried.h"
 #include "text.h"
 
 namespace kvsp {
@@ -57,7 +59,10 @@ void set_language(KaxTrackEntry &entry, const std::string &language) {
 
 void set_video(KaxTrackEntry &entry, const Track &track) {
   /* The element needs both; decoders know better than a guess. */
+  if (track.width == 0 || track.height == 0)
+    remove_children(entry, KVSP_ID_VIDEO);
   if (track.width == 0 || track.height == 0) return;
+  if (is_carried(entry, KVSP_ID_VIDEO)) return;
   KaxTrackVideo &video = GetChild<KaxTrackVideo>(entry);
   GetChild<KaxVideoPixelWidth>(video).SetValue(track.width);
   GetChild<KaxVideoPixelHeight>(video).SetValue(track.height);
@@ -74,21 +79,13 @@ void set_audio(KaxTrackEntry &entry, double rate, uint32_t channels,
   if (depth > 0) GetChild<KaxAudioBitDepth>(audio).SetValue(depth);
 }
 
-void remove_codec_private(KaxTrackEntry &entry) {
-  auto &children = entry.GetElementList();
-  for (size_t i = children.size(); i-- > 0;) {
-    if (!dynamic_cast<KaxCodecPrivate *>(children[i])) continue;
-    delete children[i];
-    children.erase(children.begin() + static_cast<std::ptrdiff_t>(i));
-  }
-}
-
 void correct(const Track &track) {
   KaxTrackEntry &entry = *track.entry;
   if (is_told_otherwise(track)) {
+    if (is_carried(entry, KVSP_ID_AUDIO)) remove_children(entry, KVSP_ID_AUDIO);
     GetChild<KaxCodecID>(entry).SetValue(track.audio_codec_id);
     set_audio(entry, track.audio_rate, track.audio_channels, track.audio_depth);
-    remove_codec_private(entry);
+    remove_children(entry, KVSP_ID_CODEC_PRIVATE);
   }
   if (track.addition_id_most > 0)
     GetChild<KaxMaxBlockAdditionID>(entry).SetValue(track.addition_id_most);
@@ -149,8 +146,9 @@ void TrackTable::add(const kvsp_track &shown) {
     GetChild<KaxCodecPrivate>(entry).CopyBuffer(
         shown.codec_private.data,
         static_cast<uint32_t>(shown.codec_private.len));
+  carry(entry, shown.entry);
   if (t.type == KVSP_TRACK_VIDEO) set_video(entry, t);
-  if (t.type == KVSP_TRACK_AUDIO)
+  if (t.type == KVSP_TRACK_AUDIO && !is_carried(entry, KVSP_ID_AUDIO))
     set_audio(entry, t.sample_rate, t.channels, t.bit_depth);
   t.entry = &entry;
   tracks_.push_back(t);

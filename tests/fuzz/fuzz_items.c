@@ -39,6 +39,7 @@ static void mix_track(struct fuzz_items *w, const kvsp_track *t) {
   mix_time(w, t->default_duration_ns);
   mix_view(w, t->codec_id);
   mix_view(w, t->codec_private);
+  mix_view(w, t->entry);
   mix_view(w, t->name);
   mix_view(w, t->language);
   mix(w, t->encodings);

@@ -98,6 +98,7 @@ static void put_track(struct recorder *recorder, const kvsp_track *t) {
   put_time(recorder, "duration", t->default_duration_ns);
   put_view(recorder, "codec", t->codec_id);
   put_view(recorder, "private", t->codec_private);
+  if (t->entry.data) put_view(recorder, "entry", t->entry);
   put_view(recorder, "name", t->name);
   put_view(recorder, "language", t->language);
   put_number(recorder, "encodings", t->encodings);

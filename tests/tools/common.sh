@@ -118,6 +118,56 @@ if [ -z "${HAVE_FFMPEG+set}" ]; then
   "$KVSPARSE" --version | grep -q 'without FFmpeg' && HAVE_FFMPEG=
 fi
 
+# --- what others see in a file ---------------------------------------------
+
+have() { command -v "$1" >/dev/null 2>&1; }
+# packets_of FILE [,ENTRY]: a line for each that ffprobe reads: track, flags,
+# size and a hash of the bytes.
+packets_of() {
+  ffprobe -v quiet -show_data_hash md5 -show_entries \
+    "packet=stream_index,flags,size,data_hash${2:-}" -of csv=p=0 "$1"
+}
+# What ffprobe has to say, each thing once.
+complaints_of() { # FILE
+  ffprobe -v warning -count_packets -show_entries stream=index "$1" 2>&1 \
+    >/dev/null | grep -v 'Last message repeated' |
+    sed 's/^\[\([^ ]*\) @ [^]]*\]/[\1]/' | sort -u
+}
+# no_new_complaint FILE SOURCE: some payloads are no media, and some headers
+# not what ffprobe would like.  That stays; but nothing comes to it.
+no_new_complaint() {
+  complaints_of "$2" >source.said
+  if complaints_of "$1" | grep -v -x -F -f source.said >file.said; then
+    cat file.said
+    return 1
+  fi
+  ! complaints_of "$1" | grep 'unknown-length'
+}
+remuxes() { # FILE: mkvmerge finds nothing to warn of
+  mkvmerge --ui-language en_US -q -o remuxed.mkv "$1"
+}
+# gst_delivers FILE COUNT: of all tracks, one after the other: with several
+# at once, its threads lose some of the lines that are counted.
+gst_delivers() {
+  gst_video=0 gst_audio=0
+  : >gst.out
+  for gst_type in $("$KVSPARSE" elements "$1" |
+    sed -n 's/.* TrackType (.*: \([0-9]*\)$/\1/p'); do
+    case $gst_type in
+      1) gst_pad=video_$gst_video gst_video=$((gst_video + 1)) ;;
+      2) gst_pad=audio_$gst_audio gst_audio=$((gst_audio + 1)) ;;
+      *) continue ;;
+    esac
+    gst-launch-1.0 -v filesrc location="$1" ! matroskademux name=d \
+      "d.$gst_pad" ! identity silent=false ! fakesink >>gst.out 2>&1
+  done
+  gst_count=$(grep -c 'identity.*chain' gst.out)
+  [ "$gst_count" -eq "$2" ] || {
+    echo "GStreamer: $gst_count buffers, not $2"
+    return 1
+  }
+}
+
 # --- streams ---------------------------------------------------------------
 # Bytes are strings of hexadecimal digits until bytes() writes them.
 

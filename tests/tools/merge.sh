@@ -189,9 +189,6 @@ packets() { # FILE COUNT: and nothing to complain about
   [ "$found" -eq "$2" ] || { echo "$found packets, not $2"; return 1; }
   [ ! -s ffprobe.err ] || { cat ffprobe.err; return 1; }
 }
-remuxes() { # FILE
-  mkvmerge --ui-language en_US -q -o remuxed.mkv "$1"
-}
 if [ -n "$HAVE_FFMPEG" ] && command -v ffprobe >/dev/null 2>&1; then
   "$KVSPARSE" generate --size 160x120 --seconds 6 --audio -o video.mkv
   "$KVSPARSE" generate --size 160x120 --seconds 2 --audio -o again.mkv
@@ -209,34 +206,62 @@ if [ -n "$HAVE_FFMPEG" ] && command -v ffprobe >/dev/null 2>&1; then
   else
     skip "mkvmerge remuxes it" "no mkvmerge here"
   fi
-  if command -v gst-launch-1.0 >/dev/null 2>&1; then
-    gst-launch-1.0 -v filesrc location=played.mkv ! matroskademux name=d \
-      d.video_0 ! queue ! identity silent=false ! fakesink >gst 2>&1
-    ok "GStreamer's matroskademux gets every picture" \
-      test "$(grep -c 'identity.*chain' gst)" -eq 240
+  if have gst-launch-1.0; then
+    ok "GStreamer's matroskademux gets every frame" \
+      gst_delivers played.mkv "$expected"
   else
     skip "GStreamer's matroskademux gets it" "no gst-launch-1.0 here"
   fi
 else
   skip "players" "no FFmpeg here"
 fi
-if [ -n "$KVSPARSE_CORPUS" ] && command -v ffprobe >/dev/null 2>&1 &&
-  command -v mkvmerge >/dev/null 2>&1; then
-  # The ones that are not here have payloads that are no media.
-  for file in kvs-getmedia/output_get_media \
-    kvs-getmedia/kinesis_video_renderer_example_output \
-    kvs-picgen/pic_h264_aac_relative_tags kvs-producer-input/bezos_vogels \
-    kvs-producer-input/clusters kvs-producer-input/vogels_480; do
-    cat "$KVSPARSE_CORPUS/$file.mkv" "$KVSPARSE_CORPUS/$file.mkv" >twice.mkv
-    expected=$("$KVSPARSE" elements twice.mkv | grep -c ' SimpleBlock ')
-    for mode in rebase pack; do
-      "$KVSPARSE" merge -f -m $mode -o merged.mkv twice.mkv
-      ok "$file, twice, $mode: ffprobe" packets merged.mkv "$expected"
-      ok "$file, twice, $mode: mkvmerge" remuxes merged.mkv
-    done
-  done
-else
-  skip "real streams" "KVSPARSE_CORPUS is not set, or no ffprobe and mkvmerge"
+if [ -z "$KVSPARSE_CORPUS" ] || ! have ffprobe; then
+  skip "real streams" "KVSPARSE_CORPUS is not set, or no ffprobe"
+  finish
 fi
+count_of() { # FILE: of its frames
+  "$KVSPARSE" elements "$1" | grep -c ' SimpleBlock '
+}
+# played_by_all FILE SOURCE COUNT
+played_by_all() {
+  no_new_complaint "$1" "$2" || return 1
+  found=$(packets_of "$1" | wc -l)
+  [ "$found" -eq "$3" ] || { echo "ffprobe: $found packets, not $3"; return 1; }
+  ! have mkvmerge || remuxes "$1" || return 1
+  ! have gst-launch-1.0 || gst_delivers "$1" "$3"
+}
+same_packets() { # SOURCE FILE [,ENTRY]
+  packets_of "$1" "${3:-}" >source.packets
+  packets_of "$2" "${3:-}" >file.packets
+  [ -s source.packets ] && cmp source.packets file.packets
+}
+have mkvmerge || skip "real streams: mkvmerge" "it is not here"
+have gst-launch-1.0 || skip "real streams: GStreamer" "it is not here"
+: >joined.mkv
+for file in "$KVSPARSE_CORPUS"/kvs-*/*.mkv; do
+  name=${file##*/}
+  [ "$name" != test_tags_empty_cluster.mkv ] || continue # no frames
+  cat "$file" "$file" >twice.mkv
+  cat "$file" >>joined.mkv
+  for mode in rebase pack; do
+    "$KVSPARSE" merge -f -m $mode -o merged.mkv twice.mkv
+    ok "$name, twice, $mode: players read all of it" \
+      played_by_all merged.mkv "$file" "$(count_of twice.mkv)"
+    "$KVSPARSE" merge -f -m $mode -o merged.mkv "$file"
+    ok "$name, $mode: the same frames for ffprobe" same_packets "$file" \
+      merged.mkv
+  done
+  "$KVSPARSE" merge -f -m keep -o merged.mkv "$file"
+  ok "$name, keep: the same times as well" same_packets "$file" merged.mkv \
+    ,pts_time
+done
+run merge -o joined-%i.mkv joined.mkv
+ok "all of them joined" exited 0
+ok "all of them joined: each in its file" files 'joined-0*.mkv' 9
+total=0
+for file in joined-0*.mkv; do
+  total=$((total + $(packets_of "$file" | wc -l)))
+done
+ok "all of them joined: every frame" test $total -eq "$(count_of joined.mkv)"
 
 finish

@@ -428,6 +428,53 @@ START_TEST(a_changing_track) {
 }
 END_TEST
 
+/* channel_configuration of the last frame of three bytes. */
+static unsigned last_channels(const struct bytes *b) {
+  ck_assert_uint_ge(b->len, 10);
+  return b->data[b->len - 10 + 3] >> 6;
+}
+
+/* A CodecState replaces CodecPrivate until its fragment ends, or CodecPrivate
+ * is another one. */
+START_TEST(a_codec_state_counts) {
+  static const uint8_t mono[2] = {0x11, 0x88};
+  static const uint8_t stereo[2] = {0x11, 0x90};
+  static const uint8_t three[2] = {0x11, 0x98};
+  const struct {
+    uint64_t fragment;
+    const uint8_t *declared, *state;
+    unsigned channels;
+  } frames[] = {
+      {3, mono, NULL, 1},  {3, mono, stereo, 2}, {3, mono, NULL, 2},
+      {3, three, NULL, 3}, {3, mono, stereo, 2}, {4, mono, NULL, 1},
+      {4, mono, three, 3}, {4, mono, NULL, 3},   {5, mono, stereo, 2}};
+  struct bytes out = {0};
+  kvsp_fragment fragment;
+  kvsp_extractor *e;
+  kvsp_track track;
+  kvsp_frame frame;
+  memset(&fragment, 0, sizeof fragment);
+  memset(&track, 0, sizeof track);
+  memset(&frame, 0, sizeof frame);
+  track.type = KVSP_TRACK_AUDIO;
+  track.codec_id = text("A_AAC");
+  track.codec_private = view(mono, 2);
+  frame.track = &track;
+  frame.fragment = &fragment;
+  frame.data = view("abc", 3);
+  e = extractor_for(&track, KVSP_EXTRACT_ADTS);
+  for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
+    fragment.index = frames[i].fragment;
+    track.codec_private = view(frames[i].declared, 2);
+    frame.codec_state = view(frames[i].state, frames[i].state ? 2 : 0);
+    ck_assert_int_eq(kvsp_extractor_send(e, &frame, append, &out), KVSP_OK);
+    ck_assert_msg(last_channels(&out) == frames[i].channels, "frame %zu", i);
+  }
+  kvsp_extractor_free(e);
+  bytes_free(&out);
+}
+END_TEST
+
 START_TEST(misuse) {
   kvsp_extractor_config config;
   kvsp_extractor *e = NULL;
@@ -485,6 +532,7 @@ static Suite *suite(void) {
   tcase_add_test(t, h265_has_its_sets);
   tcase_add_test(t, damage_is_told_and_survived);
   tcase_add_test(t, a_changing_track);
+  tcase_add_test(t, a_codec_state_counts);
   tcase_add_test(t, misuse);
   suite_add_tcase(s, t);
   return s;

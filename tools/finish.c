@@ -151,6 +151,8 @@ static int check_pattern(const char *pattern) {
 
 static int check_options(const struct finish_options *options) {
   if (!options->output) return complain_usage("where to? -o FILE");
+  if (options->output[0] == '\0')
+    return complain_usage("-o: the file has no name");
   if (strcmp(options->output, "-") == 0)
     return complain_usage(
         "-o: a finished file cannot go through a pipe: its head is written "

@@ -9,8 +9,9 @@
  *   kvsp_extractor_free(extractor);
  *
  * What the callback gets, written one behind the other, is the stream.  Where
- * the track's CodecPrivate changes, the extractor follows; where its CodecID
- * does, it takes no more (KVSP_ERR_UNSUPPORTED): that is another stream.
+ * the track's CodecPrivate changes, or a frame brings a CodecState (which counts
+ * to the end of its fragment), the extractor follows; where its CodecID
+ * changes, it takes no more (KVSP_ERR_UNSUPPORTED): that is another stream.
  */
 #ifndef KVSPARSE_EXTRACTOR_H
 #define KVSPARSE_EXTRACTOR_H

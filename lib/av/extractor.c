@@ -22,7 +22,9 @@ struct kvsp_extractor {
   uint32_t format;
   uint64_t track_number;
   kvsp_buf *codec_id;      /* of the track, to see when they change; together */
-  kvsp_buf *codec_private; /* what codec and nal point into                 */
+  kvsp_buf *codec_private; /* in force: what codec and nal point into       */
+  kvsp_buf *declared;      /* as the track says; a CodecState replaces it   */
+  uint64_t fragment;       /* ... until this one ends                       */
   struct codec codec;
   struct nal_config nal;
   AVBSFContext *to_start_codes; /* h264_mp4toannexb, hevc_mp4toannexb        */
@@ -159,8 +161,10 @@ static void close_codec(kvsp_extractor *e) {
   e->sound = NULL;
   kvsp_buf_unref(e->codec_id);
   kvsp_buf_unref(e->codec_private);
+  kvsp_buf_unref(e->declared);
   e->codec_id = NULL;
   e->codec_private = NULL;
+  e->declared = NULL;
 }
 
 /* What the track really is, where its CodecID lies (kvsp_track). */
@@ -201,11 +205,14 @@ static int open_format(kvsp_extractor *e, const kvsp_track *track) {
   return rc < 0 ? fail_codec(e, rc) : KVSP_OK;
 }
 
-static int open_codec(kvsp_extractor *e, const kvsp_track *track) {
+/* With that CodecPrivate, whatever the track says. */
+static int open_codec(kvsp_extractor *e, const kvsp_track *track,
+                      kvsp_view codec_private) {
+  const kvsp_allocator *a = &e->allocator;
   kvsp_track truth = true_track(track);
-  if (kvsp_buf_copy(&e->codec_id, truth.codec_id, &e->allocator) != KVSP_OK ||
-      kvsp_buf_copy(&e->codec_private, truth.codec_private, &e->allocator) !=
-          KVSP_OK)
+  if (kvsp_buf_copy(&e->codec_id, truth.codec_id, a) != KVSP_OK ||
+      kvsp_buf_copy(&e->declared, truth.codec_private, a) != KVSP_OK ||
+      kvsp_buf_copy(&e->codec_private, codec_private, a) != KVSP_OK)
     return fail_with(e, KVSP_ERR_NOMEM, "out of memory");
   if (e->format == KVSP_EXTRACT_RAW) return KVSP_OK;
   /* From here on codec.extradata is ours. */
@@ -246,7 +253,7 @@ int kvsp_extractor_new(kvsp_extractor **out, const kvsp_track *track,
   e->track_number = track->number;
   e->message = "";
   e->packet = av_packet_alloc();
-  rc = e->packet ? open_codec(e, track) : KVSP_ERR_NOMEM;
+  rc = e->packet ? open_codec(e, track, track->codec_private) : KVSP_ERR_NOMEM;
   if (rc != KVSP_OK) {
     kvsp_extractor_free(e);
     return rc;
@@ -461,19 +468,32 @@ static int same_bytes(const kvsp_buf *held, kvsp_view v) {
   return h.len == v.len && (v.len == 0 || memcmp(h.data, v.data, v.len) == 0);
 }
 
+/* The CodecPrivate in force from this frame on. */
+static kvsp_view private_of(const kvsp_extractor *e, const kvsp_frame *frame) {
+  kvsp_view declared = frame->track->codec_private;
+  int goes_on = !frame->fragment || frame->fragment->index == e->fragment;
+  if (frame->codec_state.data) return frame->codec_state;
+  if (goes_on && same_bytes(e->declared, declared))
+    return kvsp_buf_view(e->codec_private);
+  return declared;
+}
+
 /* Another CodecPrivate: what was inside comes out, and it is opened anew. */
-static int follow_track(kvsp_extractor *e, const kvsp_track *track) {
-  kvsp_track truth = true_track(track);
+static int follow_track(kvsp_extractor *e, const kvsp_frame *frame) {
+  kvsp_track truth = true_track(frame->track);
+  kvsp_view codec_private;
   int rc;
   if (!e->codec_id || !e->codec_private)
     return fail_with(e, KVSP_ERR_UNSUPPORTED, "the track changed");
   if (!same_bytes(e->codec_id, truth.codec_id))
     return fail_with(e, KVSP_ERR_UNSUPPORTED, "the track's codec changed");
-  if (same_bytes(e->codec_private, truth.codec_private)) return KVSP_OK;
+  codec_private = private_of(e, frame);
+  if (frame->fragment) e->fragment = frame->fragment->index;
+  if (same_bytes(e->codec_private, codec_private)) return KVSP_OK;
   rc = drain(e);
   if (rc != KVSP_OK && rc != KVSP_ERR_CODEC) return rc;
   close_codec(e);
-  rc = open_codec(e, track);
+  rc = open_codec(e, frame->track, codec_private);
   if (rc != KVSP_OK) close_codec(e);
   return rc;
 }
@@ -494,7 +514,7 @@ int kvsp_extractor_send(kvsp_extractor *e, const kvsp_frame *frame,
   if (!frame->track || frame->track->number != e->track_number ||
       frame->flags & (KVSP_FRAME_ENCRYPTED | KVSP_FRAME_COMPRESSED))
     return KVSP_ERR_ARG;
-  rc = follow_track(e, frame->track);
+  rc = follow_track(e, frame);
   if (rc != KVSP_OK || frame->data.len == 0) return rc;
   return send_frame(e, frame);
 }

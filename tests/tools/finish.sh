@@ -43,6 +43,8 @@ run finish two.mkv
 ok "without -o" failed_with 2 "where to"
 run finish -o out.mkv
 ok "without a stream" failed_with 2 "which file"
+run finish -o '' two.mkv
+ok "-o ''" failed_with 2 "has no name"
 run finish -o - two.mkv
 ok "-o -" failed_with 2 "cannot go through a pipe"
 run finish -o out.mkv --mode fast two.mkv

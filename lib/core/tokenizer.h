@@ -67,13 +67,14 @@ struct kvsp_tokenizer {
   unsigned max_size_size; /* of this document: EBMLMaxSizeLength */
   struct resync resync;
   struct resync_rules rules;
-  int found;          /* RESYNC_*: what stands where the window is */
-  uint64_t suspect;   /* the element that the last resync went back into */
-  uint64_t searched;  /* up to here nothing was found in what was held */
-  unsigned doubtful;  /* elements held behind the first, none convincing */
-  bool holds_unknown; /* one of them is a Segment's or Cluster's, and unknown
+  int found;            /* RESYNC_*: what stands where the window is */
+  uint64_t suspect;     /* the element that the last resync went back into */
+  uint64_t searched;    /* up to here nothing was found in what was held */
+  unsigned doubtful;    /* elements held behind the first, none convincing */
+  bool holds_unknown;   /* one of them is a Segment's or Cluster's, and unknown
                          or misplaced */
-  uint64_t judged;    /* the block of which is known whether it convinces */
+  bool holds_odd_block; /* one of them has a Block's ID, and looks like none */
+  uint64_t judged;      /* the block of which is known whether it convinces */
   enum tokenizer_state state_after; /* TOKENIZER_HELD: what comes next, ... */
   uint64_t offset_after;            /* ... and where */
   uint64_t landed;                  /* where the last resync ended */

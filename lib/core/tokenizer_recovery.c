@@ -31,6 +31,7 @@ static bool is_convincing(kvsp_tokenizer *t) {
 static void forget_doubts(kvsp_tokenizer *t) {
   t->doubtful = 0;
   t->holds_unknown = false;
+  t->holds_odd_block = false;
 }
 
 /* An element that makes sense confirms the one before it, which is kept up to
@@ -42,6 +43,7 @@ void kvsp_tokenizer_hold_element(kvsp_tokenizer *t) {
   if (convincing) kvsp_window_release(&t->window);
   if (t->window.hold == WINDOW_NO_HOLD) forget_doubts(t);
   if (!convincing) t->doubtful++;
+  if (!convincing && is_block(t->header.id)) t->holds_odd_block = true;
   if (t->depth <= 2 &&
       (!t->header.info || t->event.flags & KVSP_EVENT_MISPLACED))
     t->holds_unknown = true;
@@ -121,8 +123,9 @@ static bool must_search_held(kvsp_tokenizer *t, bool closes) {
 
 /* Looks into what is held up to an offset, then goes on in that state where
  * the window is now.  Among elements with an ID of one byte only whole
- * documents count, since a Void may hold remains of a Segment; but behind an
- * unknown element of a Segment or Cluster, everything does. */
+ * documents count, since a Void may hold remains of a Segment; but in what
+ * hardly is a Block, Clusters count too, and behind an unknown element of a
+ * Segment or Cluster, everything does. */
 static void search_held(kvsp_tokenizer *t, uint64_t until,
                         enum tokenizer_state after) {
   t->suspect = t->window.hold;
@@ -132,8 +135,8 @@ static void search_held(kvsp_tokenizer *t, uint64_t until,
   t->rules.at_start = false;
   kvsp_resync_begin(&t->resync, &t->window, t->suspect + 1, until);
   t->resync.strong_only = !t->holds_unknown;
-  t->resync.documents_only =
-      !t->holds_unknown && t->doubtful > (after == TOKENIZER_BLOB);
+  t->resync.documents_only = !t->holds_unknown && !t->holds_odd_block &&
+                             t->doubtful > (after == TOKENIZER_BLOB);
   t->window.hold = t->suspect;
   t->state = TOKENIZER_HELD;
 }

@@ -1,6 +1,7 @@
 /*
  * test_plain.c - the reader's fast path (lib/core/reader_plain.c) gives what
- * its steps give: every stream is read with it and without it, however it is
+ * its steps give, and the tokenizer's short cut (next_usual) what its own
+ * steps give: every stream is read with both and with neither, however it is
  * cut and damaged.
  */
 #include <check.h>
@@ -23,7 +24,7 @@ static int read_with(const kvsp_reader_config *config, bool steps_only,
   kvsp_reader *r = NULL;
   int rc = kvsp_reader_new(&r, config);
   ck_assert_int_eq(rc, KVSP_OK);
-  r->plain_is_off = steps_only;
+  r->plain_is_off = r->tokenizer.steps_only = steps_only;
   rc = feed(r, way, b->data, b->len, chunk, out);
   kvsp_reader_free(r);
   return rc;

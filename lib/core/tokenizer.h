@@ -82,6 +82,7 @@ struct kvsp_tokenizer {
   bool checks_crc;
   bool recovers; /* keeps the last element that nothing has confirmed yet,
                         to look into it when nonsense follows it */
+  bool steps_only; /* for tests: no short cut */
   uint64_t examined;
   kvsp_event event;
   kvsp_error_info error;

@@ -45,6 +45,7 @@ static inline void tokenizer_forget_header(kvsp_tokenizer *t) {
 /* An element that makes sense confirms the one before it, which is kept up to
  * here, and is itself in doubt until the next. */
 void kvsp_tokenizer_hold_element(kvsp_tokenizer *t);
+void kvsp_tokenizer_hold_usual(kvsp_tokenizer *t);
 /* Waits for what tells whether the element here, if it looks like a block, is
  * one.  KVSP_OK; KVSP_NEED_INPUT; errors of memory. */
 int kvsp_tokenizer_need_block(kvsp_tokenizer *t);

@@ -3,6 +3,8 @@
 
 /* Elements that may be held one after the other without being convincing. */
 #define DOUBTFUL_MAX 16
+/* Up to so many bytes are looked over before a search begins. */
+#define HELD_AT_A_GLANCE 32u
 
 /* ---- what is in doubt ---------------------------------------------------------- */
 
@@ -48,6 +50,17 @@ void kvsp_tokenizer_hold_element(kvsp_tokenizer *t) {
       (!t->header.info || t->event.flags & KVSP_EVENT_MISPLACED))
     t->holds_unknown = true;
   kvsp_window_hold(&t->window);
+}
+
+/* The same for one that is no block, known and in its place: is_convincing
+ * looks at no more than its ID. */
+void kvsp_tokenizer_hold_usual(kvsp_tokenizer *t) {
+  bool convincing = t->header.id > 0xFF;
+  if (convincing || t->window.hold == WINDOW_NO_HOLD) {
+    t->window.hold = t->window.offset;
+    forget_doubts(t);
+  }
+  if (!convincing) t->doubtful++;
 }
 
 /* What tells whether the element here is a block: its first bytes; of a group,
@@ -141,8 +154,33 @@ static void search_held(kvsp_tokenizer *t, uint64_t until,
   t->state = TOKENIZER_HELD;
 }
 
+/* What proves nothing is mostly as small as a TrackNumber, and without a byte
+ * with which an ID of four could begin: there is no need to search it. */
+static bool holds_no_ids(kvsp_tokenizer *t) {
+  uint8_t bytes[HELD_AT_A_GLANCE];
+  uint64_t from = t->window.hold + 1;
+  uint64_t len = t->window.offset - from;
+  kvsp_view v;
+  if (t->holds_unknown || len > sizeof bytes) return false;
+  v = kvsp_window_peek(&t->window, from, bytes, (size_t)len);
+  for (size_t i = 0; i < v.len; i++)
+    if ((v.data[i] & 0xF0) == 0x10) return false;
+  return v.len == len;
+}
+
+/* As kvsp_tokenizer_step_held when nothing is found up to here. */
+static void pass_held(kvsp_tokenizer *t) {
+  t->searched = t->window.offset;
+  t->window.hold = t->window.offset;
+  forget_doubts(t);
+}
+
 bool kvsp_tokenizer_look_back(kvsp_tokenizer *t, bool closes) {
   if (!must_search_held(t, closes)) return false;
+  if (!t->steps_only && holds_no_ids(t)) {
+    pass_held(t);
+    return false;
+  }
   search_held(t, t->window.offset, TOKENIZER_ELEMENT);
   return true;
 }

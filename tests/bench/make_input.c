@@ -1,11 +1,12 @@
 /*
  * make_input.c - writes the streams that make bench reads to standard output:
  *
- *   A  fragments as GetMedia sent them in a capture of a camera: 60 frames of
- *      8 kB and a key frame of 95 kB, SimpleBlocks with short sizes, Clusters
- *      of known size, producer's and service's tags
+ *   A  fragments as GetMedia sends them: 60 frames of 8 kB each, SimpleBlocks
+ *      with short sizes, Clusters of known size, producer's and service's tags
  *   K  the same frames as the producer's SDK writes them: Clusters of unknown
  *      size, sizes of 8 bytes
+ *   R  A with the sizes of a camera's capture: the first frame of a fragment
+ *      has 90 to 112 kB, the others 2 to 21, 8 kB in the mean
  *   B  H.264 and AAC in one Segment, 860 bytes a frame, a Cluster a second
  *   C  two tracks of PCM in one Segment, 320 bytes a frame
  *
@@ -30,6 +31,7 @@ struct input {
   uint32_t random;
   uint64_t frames; /* written                                              */
   int long_sizes;  /* SimpleBlocks and Clusters as the SDK writes them     */
+  int key_sizes;   /* key frames are as large as those of a camera         */
 };
 
 static const uint8_t h264_private[] = {
@@ -104,7 +106,7 @@ static void put_cluster(struct input *in, uint64_t timestamp,
   flush(in);
 }
 
-/* --- A and K ---------------------------------------------------------------- */
+/* --- A, K and R ------------------------------------------------------------- */
 
 static void put_head(struct input *in, uint64_t fragment) {
   static const uint8_t nothing[148];
@@ -125,12 +127,16 @@ static void put_head(struct input *in, uint64_t fragment) {
   mux_head_tags(&in->out, number, time, time);
 }
 
+static size_t fragment_frame_size(struct input *in, int key) {
+  if (!in->key_sizes) return 6000 + stream_random(&in->random) % 4500;
+  return key ? random_size(in, 90000, 112000) : random_size(in, 2000, 21000);
+}
+
 static void put_fragment(struct input *in, struct bytes *blocks,
                          uint64_t fragment) {
   char number[48];
   for (int i = 0; i < 60; i++) {
-    size_t size =
-        i == 0 ? random_size(in, 90000, 112000) : random_size(in, 2000, 21000);
+    size_t size = fragment_frame_size(in, i == 0);
     fill_slice(in, size, i == 0);
     put_frame(in, blocks, 1, i * 100 / 3, i == 0, size);
   }
@@ -201,14 +207,15 @@ int main(int argc, char **argv) {
   static struct input in = {.random = 20171128};
   char kind = argc == 3 && strlen(argv[1]) == 1 ? argv[1][0] : 0;
   uint64_t frames = argc == 3 ? strtoull(argv[2], NULL, 10) : 0;
-  if (kind == 0 || strchr("ABCK", kind) == NULL || frames == 0)
-    fail("usage: make_input A|B|C|K FRAMES >FILE");
+  if (kind == 0 || strchr("ABCKR", kind) == NULL || frames == 0)
+    fail("usage: make_input A|B|C|K|R FRAMES >FILE");
   stream_filler(&in.noise, NOISE, 1);
   in.long_sizes = kind == 'K';
-  if (kind == 'A' || kind == 'K')
-    write_fragments(&in, frames);
-  else
+  in.key_sizes = kind == 'R';
+  if (kind == 'B' || kind == 'C')
     write_seconds(&in, frames, kind == 'B');
+  else
+    write_fragments(&in, frames);
   bytes_free(&in.out);
   bytes_free(&in.noise);
   if (fflush(stdout) != 0) fail("cannot write");

@@ -2,9 +2,9 @@
 
 # What we want to reach; "at most".
 GOALS = {
-    "wall": {"A": 1.10, "B": 1.30, "C": 1.60},
-    "instructions": {"A": 1200, "B": 400, "C": 300},
-    "copied": {"A": 0.15, "B": 0.05, "C": 0.05},
+    "wall": {"A": 1.10, "B": 1.30, "C": 1.60, "R": 1.10},
+    "instructions": {"A": 1200, "B": 400, "C": 300, "R": 1200},
+    "copied": {"A": 0.15, "B": 0.05, "C": 0.05, "R": 0.15},
 }
 COPIED_RESERVED = 0.02
 EMPTY_READER = 16384
@@ -12,10 +12,11 @@ INFO_OVER_CAT = 1.3
 PICTURES_BEHIND = 0.97
 
 INPUTS = {
-    "A": "fragments like a camera's capture: frames of 8 kB, 60 a fragment, "
-         "the first of them 95 kB",
+    "A": "fragments as GetMedia sends them: frames of 8 kB, 60 a fragment",
     "B": "H.264 and AAC in one Segment, frames of 860 bytes",
     "C": "two tracks of PCM in one Segment, frames of 320 bytes",
+    "R": "A with the frames of a camera's capture: the first of a fragment has "
+         "100 kB, the others 7",
     "K": "A with Clusters of unknown size and 8-byte sizes, as the producer's "
          "SDK writes it",
 }

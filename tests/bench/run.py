@@ -16,9 +16,9 @@ import report
 
 # The inputs of 250 MB: how many frames they have, and how many the two short
 # ones have whose difference shows what a frame costs.
-FRAMES = {"A": 30000, "K": 30000, "B": 291000, "C": 500000}
-SHORT = {"A": (600, 3000), "K": (600, 3000), "B": (2002, 10010),
-         "C": (2000, 10000)}
+FRAMES = {"A": 30000, "R": 30000, "K": 30000, "B": 291000, "C": 500000}
+SHORT = {"A": (600, 3000), "R": (600, 3000), "K": (600, 3000),
+         "B": (2002, 10010), "C": (2000, 10000)}
 
 
 class Contender:
@@ -219,7 +219,8 @@ def parse_options():
                         help="megabytes of each input (250)")
     parser.add_argument("--rounds", type=int, default=11,
                         help="paired runs (11)")
-    parser.add_argument("--inputs", default="ABCK", help="which of A, B, C, K")
+    parser.add_argument("--inputs", default="ABCRK",
+                        help="which of A, B, C, R, K")
     parser.add_argument("--ours", action="store_true",
                         help="no peers, only our reader and the walkers")
     parser.add_argument("--quick", action="store_true",

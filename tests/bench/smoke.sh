@@ -22,7 +22,7 @@ as_many() { # FILE CONTENDER OPTION
   cut -d ' ' -f 1-4 wanted | cmp out - || { cat wanted out; return 1; }
 }
 
-for input in A:120 K:120 B:1001 C:3000; do
+for input in A:120 K:120 R:120 B:1001 C:3000; do
   kind=${input%:*}
   "$bench/make_input" "$kind" "${input#*:}" >"$kind.mkv" || exit 99
   frames "$kind.mkv" walker >wanted

@@ -180,6 +180,7 @@ START_TEST(null_for_the_reader) {
       CALL(kvsp_reader_reserve(r, 1, NULL, &room), ARG),
       CALL(kvsp_reader_reserve(r, 1, &data, NULL), ARG),
       CALL(kvsp_reader_commit(NULL, 0, 0), ARG),
+      CALL(kvsp_reader_trim(NULL), ARG),
       CALL(kvsp_reader_set_limits(NULL, NULL), ARG),
       CALL(kvsp_reader_get_stats(NULL, &stats, sizeof stats), ARG),
       CALL(kvsp_reader_get_stats(r, NULL, sizeof stats), ARG),
@@ -430,6 +431,7 @@ START_TEST(calls_inside_reserve) {
                CALL(kvsp_reader_visit(r, NULL, 0, 0, never_called, r), STATE),
                CALL(kvsp_reader_commit(r, room + 1, 0), ARG),
                CALL(kvsp_reader_commit(r, SIZE_MAX, 0), ARG),
+               CALL(kvsp_reader_trim(r), STATE),
                CALL(kvsp_reader_set_limits(r, NULL), KVSP_OK));
   ck_assert_int_eq(kvsp_reader_commit(r, 0, 0), KVSP_OK);
   ck_assert_int_eq(kvsp_reader_commit(r, 0, 0), STATE);
@@ -586,6 +588,7 @@ static int call_back(void *user, const kvsp_item *item) {
                CALL(kvsp_reader_reserve(r, 1, &data, &room), BUSY),
                CALL(kvsp_reader_commit(r, 0, 0), BUSY),
                CALL(kvsp_reader_reset(r), BUSY),
+               CALL(kvsp_reader_trim(r), BUSY),
                CALL(kvsp_reader_set_limits(r, NULL), BUSY),
                CALL(kvsp_reader_error(r)->status, KVSP_OK),
                CALL(kvsp_reader_offset(r) > 0, 1),

@@ -818,6 +818,70 @@ START_TEST(memory_does_not_grow) {
 }
 END_TEST
 
+/* Some of the stream, without an end. */
+static void give(kvsp_reader *r, bool reserves, const uint8_t *data, size_t len,
+                 struct recorder *recorder) {
+  void *room = NULL;
+  size_t n = len;
+  for (; len > 0; data += n, len -= n) {
+    if (reserves) {
+      ck_assert_int_eq(kvsp_reader_reserve(r, len, &room, &n), KVSP_OK);
+      if (n > len) n = len;
+      memcpy(room, data, n);
+      ck_assert_int_eq(kvsp_reader_commit(r, n, 0), KVSP_OK);
+    }
+    ck_assert_int_eq(
+        kvsp_reader_visit(r, reserves ? NULL : data, reserves ? 0 : n, 0,
+                          record_visit, recorder),
+        KVSP_OK);
+  }
+}
+
+/* A reader that is trimmed between fragments with large frames: a thousand of
+ * them wait in 16 MiB. */
+START_TEST(trimmed_readers_are_small) {
+  const struct build_fragment large = {.number = 1, .frame_size = 100000};
+  struct recorder recorder = {0};
+  kvsp_reader *r = new_reader(NULL);
+  struct bytes b = {0};
+  build_fragment(&b, &large);
+  for (int i = 0; i < 5; i++) {
+    give(r, _i, b.data, 150000, &recorder);
+    ck_assert_uint_gt(stats_of(r).memory, 50000);
+    ck_assert_int_eq(kvsp_reader_trim(r), KVSP_OK); /* in a frame's midst */
+    give(r, _i, b.data + 150000, b.len - 150000, &recorder);
+    ck_assert_int_eq(kvsp_reader_trim(r), KVSP_OK);
+    ck_assert_uint_le(stats_of(r).memory, 16384);
+  }
+  ck_assert_uint_eq(stats_of(r).bytes_fed, 5 * b.len);
+  ck_assert_uint_eq(kvsp_reader_offset(r), 5 * b.len);
+  ck_assert_ptr_null(strchr(recorder_order(&recorder), 'g'));
+  recorder_clear(&recorder);
+  kvsp_reader_free(r);
+  bytes_free(&b);
+}
+END_TEST
+
+/* Not while there are frames of a lace, or items before a block, to come. */
+START_TEST(trim_at_the_wrong_time) {
+  static const size_t lace[] = {20, 30, 40};
+  kvsp_reader *r = new_reader(NULL);
+  struct bytes b = {0};
+  mux_document(&b);
+  build_tracks(&b);
+  mux_cluster(&b, 0);
+  build_laced(&b, 1, 0, KVSP_LACING_EBML, lace, 3, 1);
+  lend(r, &b, 0);
+  while (next_item(r)->type != KVSP_ITEM_FRAME) continue;
+  ck_assert_int_eq(kvsp_reader_trim(r), KVSP_ERR_STATE);
+  while (next_item(r)->frame->lace_index < 2) continue;
+  ck_assert_int_eq(next_status(r), KVSP_NEED_INPUT);
+  ck_assert_int_eq(kvsp_reader_trim(r), KVSP_OK);
+  kvsp_reader_free(r);
+  bytes_free(&b);
+}
+END_TEST
+
 /* ---- retain ------------------------------------------------------------ */
 
 static void expect_kept(kvsp_buf *kept, size_t len, unsigned seed) {
@@ -1471,6 +1535,8 @@ static TCase *copying_case(void) {
   tcase_add_test(tc, reserved_bytes_are_hardly_copied);
   tcase_add_test(tc, payloads_are_hardly_examined);
   tcase_add_test(tc, memory_does_not_grow);
+  tcase_add_loop_test(tc, trimmed_readers_are_small, 0, 2);
+  tcase_add_test(tc, trim_at_the_wrong_time);
   return tc;
 }
 

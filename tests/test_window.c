@@ -42,7 +42,8 @@ struct consumer {
   size_t kept_at[KEPT_MAX];
   size_t kept_count;
   size_t repeated; /* calls that failed for want of memory                 */
-  int going_back;  /* this often at most                                   */
+  int shrinks;
+  int going_back; /* this often at most                                   */
   size_t went_back;
 };
 
@@ -213,6 +214,13 @@ static void go_back(struct consumer *c) {
   }
 }
 
+static void shrink_some(struct consumer *c) {
+  int rc;
+  if (stream_random(&c->feeding) % 4) return;
+  do rc = kvsp_window_shrink(&c->window);
+  while (is_repeatable(c, rc));
+}
+
 static void consume(struct consumer *c, size_t most) {
   struct window *w = &c->window;
   while (w->offset < c->stream.len) {
@@ -221,6 +229,7 @@ static void consume(struct consumer *c, size_t most) {
     else
       read_some(c, wanted_next(c, most));
     if (stream_random(&c->state) % 6 == 0) kvsp_window_trim(w);
+    if (c->shrinks) shrink_some(c);
     if (c->going_back > 0) go_back(c);
   }
   ck_assert_uint_eq(w->offset, c->stream.len);
@@ -274,6 +283,7 @@ START_TEST(going_back_gives_the_same_bytes) {
       c.piece_max = piece_sizes[_i];
       c.commits = commits;
       c.retains = seed % 2;
+      c.shrinks = seed > 3;
       c.going_back = 300;
       consume(&c, 1000);
       went_back += c.went_back;
@@ -325,6 +335,7 @@ START_TEST(what_failed_can_be_repeated) {
       c.piece_max = 300;
       c.commits = commits;
       c.retains = _i;
+      c.shrinks = _i;
       c.going_back = _i * 20;
       c.allocator.fail_at = n;
       consume(&c, 3000);
@@ -676,6 +687,38 @@ START_TEST(trimming_gives_back_what_is_large_and_empty) {
 }
 END_TEST
 
+/* What is wanted stays, in storage that is hardly larger; a slice keeps its
+ * own. */
+START_TEST(shrinking_keeps_what_is_wanted) {
+  struct consumer c;
+  struct window *w = &c.window;
+  kvsp_buf *slice = NULL;
+
+  start(&c, 200000, 1);
+  c.piece_max = 1000;
+  ck_assert_int_eq(need(&c, 100000), KVSP_OK);
+  if (_i) {
+    kvsp_view v = window_view(w);
+    ck_assert_int_eq(kvsp_window_retain(w, v, &slice), KVSP_OK);
+  }
+  window_take(w, 90000);
+  kvsp_window_hold(w);
+  window_take(w, 9000);
+  ck_assert_int_eq(kvsp_window_shrink(w), KVSP_OK);
+  ck_assert_uint_le(c.memory.used, 20000);
+  kvsp_window_seek(w, 90000);
+  ck_assert_int_eq(need(&c, 30000), KVSP_OK); /* and it goes on */
+  ck_assert_mem_eq(window_view(w).data, c.stream.data + 90000, 30000);
+  kvsp_window_release(w);
+  window_take(w, window_view(w).len);
+  ck_assert_int_eq(kvsp_window_shrink(w), KVSP_OK);
+  ck_assert_uint_eq(c.memory.used, 0);
+  if (slice) ck_assert_mem_eq(kvsp_buf_view(slice).data, c.stream.data, 100000);
+  kvsp_buf_unref(slice);
+  stop(&c);
+}
+END_TEST
+
 /* Room that was handed out is not given back under the caller's hands. */
 START_TEST(trimming_leaves_what_is_reserved) {
   struct consumer c;
@@ -729,6 +772,7 @@ static TCase *order_case(void) {
   tcase_add_test(tc, retaining_does_not_damage_what_follows);
   tcase_add_test(tc, trimming_gives_back_what_is_large_and_empty);
   tcase_add_test(tc, trimming_leaves_what_is_reserved);
+  tcase_add_loop_test(tc, shrinking_keeps_what_is_wanted, 0, 2);
   return tc;
 }
 

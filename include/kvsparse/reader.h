@@ -360,6 +360,18 @@ KVSP_API KVSP_MUST_CHECK int kvsp_reader_reserve(kvsp_reader *r, size_t want,
 KVSP_API KVSP_MUST_CHECK int kvsp_reader_commit(kvsp_reader *r, size_t len,
                                                 unsigned flags);
 
+/*
+ * Gives back the memory that waits for the next large frame; what the stream
+ * needs of it is allocated again when it comes.  For readers that have nothing
+ * to do for a while, where there are many: what is left, with tracks and tags
+ * as they usually are, is below 16 KiB and the bytes of the last element, which
+ * are kept until the next one shows that it was whole.  When next or visit
+ * asked for input, or the stream is over; the last item is gone then.
+ * KVSP_OK, KVSP_ERR_ARG, KVSP_ERR_REENTRANT; KVSP_ERR_STATE before that, and
+ * between reserve and commit; KVSP_ERR_NOMEM, after which the reader goes on.
+ */
+KVSP_API int kvsp_reader_trim(kvsp_reader *r);
+
 /* What stopped the reader; KVSP_OK again once it went on, as it can after a
  * limit.  Never NULL. */
 KVSP_API const kvsp_error_info *kvsp_reader_error(const kvsp_reader *r);

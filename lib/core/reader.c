@@ -301,15 +301,20 @@ int kvsp_reader_visit(kvsp_reader *r, const void *data, size_t len,
   return visit_items(r, callback, user);
 }
 
+/* Whether nothing is left to show of the bytes at hand, so that they may be
+ * moved. */
+static bool bytes_may_move(const kvsp_reader *r) {
+  if (r->event && r->event->type != KVSP_EVENT_BLOB_BEGIN) return false;
+  return !reader_block_is_due(r);
+}
+
 int kvsp_reader_reserve(kvsp_reader *r, size_t want, void **data,
                         size_t *capacity) {
   int rc;
   if (!r || !data || !capacity) return KVSP_ERR_ARG;
   rc = refusal(r);
   if (rc != READER_GO_ON) return rc;
-  if (r->event && r->event->type != KVSP_EVENT_BLOB_BEGIN)
-    return KVSP_ERR_STATE;
-  if (reader_block_is_due(r)) return KVSP_ERR_STATE; /* its bytes would move */
+  if (!bytes_may_move(r)) return KVSP_ERR_STATE;
   r->plain = false;
   rc = kvsp_tokenizer_reserve(&r->tokenizer, want, data, capacity);
   if (rc != KVSP_ERR_STATE) r->item.frame = NULL;
@@ -322,6 +327,16 @@ int kvsp_reader_commit(kvsp_reader *r, size_t len, unsigned flags) {
   rc = refusal(r);
   if (rc != READER_GO_ON) return rc;
   return kvsp_tokenizer_commit(&r->tokenizer, len, flags);
+}
+
+int kvsp_reader_trim(kvsp_reader *r) {
+  if (!r) return KVSP_ERR_ARG;
+  if (r->busy) return KVSP_ERR_REENTRANT;
+  if (!bytes_may_move(r) || r->tokenizer.window.reserved) return KVSP_ERR_STATE;
+  r->plain = false;
+  r->item.frame = NULL;
+  kvsp_scratch_clear(&r->scratch);
+  return kvsp_tokenizer_trim(&r->tokenizer);
 }
 
 /* ---- asking ----------------------------------------------------------------- */

@@ -149,6 +149,11 @@ int kvsp_tokenizer_reserve(kvsp_tokenizer *t, size_t want, void **data,
   return note_memory(t, kvsp_window_reserve(&t->window, want, data, capacity));
 }
 
+int kvsp_tokenizer_trim(kvsp_tokenizer *t) {
+  kvsp_tokenizer_take_delivered(t);
+  return kvsp_window_shrink(&t->window);
+}
+
 int kvsp_tokenizer_commit(kvsp_tokenizer *t, size_t len, unsigned flags) {
   if (!t || (flags & ~KVSP_FINAL)) return KVSP_ERR_ARG;
   if (is_lost(t)) return t->error.status;

@@ -93,6 +93,9 @@ void kvsp_tokenizer_init(kvsp_tokenizer *t, struct memory *memory,
                          const kvsp_limits *limits);
 void kvsp_tokenizer_check_crc(kvsp_tokenizer *t);
 void kvsp_tokenizer_clear(kvsp_tokenizer *t);
+/* Gives back what storage it can; what the last event showed is gone.  KVSP_OK;
+ * KVSP_ERR_NOMEM, after which it can go on. */
+int kvsp_tokenizer_trim(kvsp_tokenizer *t);
 
 /* After BLOB_BEGIN: the first n bytes of the payload (all, if it is shorter)
  * without taking them.  KVSP_OK; KVSP_NEED_INPUT; KVSP_END when they never

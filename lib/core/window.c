@@ -67,16 +67,21 @@ static uint64_t keep_from(const struct window *w) {
   return w->hold < w->offset ? w->hold : w->offset;
 }
 
+/* A carry in which nothing is wanted. */
+static void release_carry(struct window *w) {
+  kvsp_storage_release(w->memory, w->carry);
+  w->carry = NULL;
+  w->carry_begin = w->carry_end = 0;
+  w->carry_base = keep_from(w);
+}
+
 void kvsp_window_trim(struct window *w) {
   size_t most = w->carry_most;
   w->carry_most = 0;
   if (!w->carry || w->reserved || in_carry(w, keep_from(w))) return;
   if (kvsp_storage_capacity(w->carry) <= CARRY_KEEP) return;
   if (most >= kvsp_storage_capacity(w->carry) / CARRY_KEEP_PART) return;
-  kvsp_storage_release(w->memory, w->carry);
-  w->carry = NULL;
-  w->carry_begin = w->carry_end = 0;
-  w->carry_base = w->offset;
+  release_carry(w);
 }
 
 /* Whether every byte at hand is used or in the carry, so that lent bytes may
@@ -284,6 +289,28 @@ kvsp_view kvsp_window_peek(struct window *w, uint64_t offset, uint8_t *scratch,
   return first;
 }
 
+/* With room for half as much again: what is shrunk while it still fills must
+ * not be moved over and over. */
+int kvsp_window_shrink(struct window *w) {
+  size_t len, capacity;
+  int rc = KVSP_OK;
+  if (!w->carry || w->reserved) return KVSP_OK;
+  w->largest = w->carry_most = 0;
+  drop_front(w);
+  len = carry_len(w);
+  capacity = len + len / 2 + CARRY_MIN;
+  if (len == 0) {
+    release_carry(w);
+  } else if (kvsp_storage_is_shared(w->carry)) {
+    rc = move_carry(w, capacity);
+  } else if (kvsp_storage_capacity(w->carry) / 2 > capacity) {
+    compact(w);
+    rc = kvsp_storage_resize(w->memory, &w->carry, capacity);
+  }
+  kvsp_window_look(w);
+  return rc == KVSP_ERR_LIMIT_MEMORY ? KVSP_OK : rc;
+}
+
 /* ---- receiving into the carry --------------------------------------------------- */
 
 /* Where what is carried begins an element that needs just a little more, the
@@ -297,20 +324,43 @@ static size_t room_to_offer(const struct window *w, size_t want) {
 }
 
 /* What is reserved over and over again goes into one storage nearly twice, and
- * that is below 128 KiB for pieces of 64. */
-static size_t reserve_capacity(size_t want) {
-  return want + want / 4 * 3;
+ * that is below 128 KiB for pieces of 64.  Where large elements come, a storage
+ * of two more of them has an end that seldom cuts one. */
+static size_t reserve_capacity(const struct window *w, size_t want) {
+  return want + want / 4 * 3 + w->largest + w->largest / 2;
+}
+
+/* What was asked for in vain is an element's size, as far as it is believed. */
+static void note_largest(struct window *w) {
+  size_t size = w->needed ? capacity_for(w, w->needed) : 0;
+  if (size > w->largest && size <= RESERVE_MAX) w->largest = size;
+}
+
+/* A storage that has become too small for what comes, by a quarter at least,
+ * grows where it is, so that there never are two; or stays, where that would be
+ * beyond the limit. */
+static int grow_carry(struct window *w, size_t capacity) {
+  int rc;
+  if (kvsp_storage_capacity(w->carry) >= capacity - capacity / 4)
+    return KVSP_OK;
+  compact(w);
+  rc = kvsp_storage_resize(w->memory, &w->carry, capacity);
+  if (rc == KVSP_OK) w->copied += carry_len(w);
+  return rc == KVSP_ERR_LIMIT_MEMORY ? KVSP_OK : rc;
 }
 
 static int prepare_carry(struct window *w, size_t want) {
   size_t len, have;
+  int rc;
   drop_front(w);
+  note_largest(w);
   len = carry_len(w);
   if (!w->carry || kvsp_storage_is_shared(w->carry))
-    return move_carry(w, len + reserve_capacity(want));
+    return move_carry(w, len + reserve_capacity(w, want));
+  rc = grow_carry(w, reserve_capacity(w, want));
+  if (rc != KVSP_OK) return rc;
   have = kvsp_storage_capacity(w->carry);
-  if (len == 0)
-    return have < want ? move_carry(w, reserve_capacity(want)) : KVSP_OK;
+  if (len == 0) return have < want ? move_carry(w, want) : KVSP_OK;
   if (w->needed > have - w->carry_begin)
     return make_room(w, (size_t)(w->offset - w->carry_base) + w->needed);
   if (have - w->carry_end < want && len <= MOVE_MAX) compact(w);

@@ -29,6 +29,7 @@ struct window {
   size_t carry_end;
   uint64_t carry_base; /* ... and the first of them has this offset */
   size_t carry_most;   /* that it held since the last kvsp_window_trim */
+  size_t largest;      /* element that was waited for, for what is reserved */
 
   uint64_t hold;   /* bytes from here on are kept, or WINDOW_NO_HOLD */
   size_t needed;   /* what window_need last asked for in vain, else 0 */
@@ -49,6 +50,9 @@ void kvsp_window_clear(struct window *w);
 /* Called now and then, gives back the carry's storage when nothing in it is
  * wanted and it has become too large for what it is used for. */
 void kvsp_window_trim(struct window *w);
+/* Gives back all storage that what is wanted does not need; moves that.
+ * KVSP_OK; KVSP_ERR_NOMEM, then all is as it was. */
+int kvsp_window_shrink(struct window *w);
 
 /* KVSP_OK; KVSP_ERR_STATE when lent bytes are left, room is reserved, or the
  * end was announced. */

@@ -2,10 +2,11 @@
  * kvsparse_many.c - many readers at once, fed in turn as a service feeds the
  * streams of its cameras: what one of them costs in memory and in time.
  *
- *   kvsparse_many READERS PIECE FILE
+ *   kvsparse_many [--trim] READERS PIECE FILE
  *
- * All readers get the same FILE, PIECE bytes at a time.  Prints lines "name
- * number"; memory is what the library asked its allocator for, per reader:
+ * All readers get the same FILE, PIECE bytes at a time; --trim calls
+ * kvsp_reader_trim behind each of them.  Prints lines "name number"; memory is
+ * what the library asked its allocator for, per reader:
  *
  *   empty        fresh, nothing was fed
  *   idle         all bytes fed, nothing of them kept
@@ -17,12 +18,15 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include <kvsparse/reader.h>
+#include <stdbool.h>
+#include <string.h>
 #include <time.h>
 
 #include "bench.h"
 
 struct many {
   size_t count, piece;
+  bool trims;
   kvsp_reader **readers;
   uint8_t *data;
   size_t len;
@@ -95,6 +99,8 @@ static void feed(struct many *m, kvsp_reader *reader, size_t at) {
   size_t len = m->len - at < m->piece ? m->len - at : m->piece;
   if (kvsp_reader_visit(reader, m->data + at, len, 0, on_item, m) != KVSP_OK)
     bench_fail("a reader failed");
+  if (m->trims && kvsp_reader_trim(reader) != KVSP_OK)
+    bench_fail("a reader was not trimmed");
 }
 
 /* CPU time per reader; by what way does not matter to what they deliver. */
@@ -119,7 +125,10 @@ int main(int argc, char **argv) {
   static struct many m;
   size_t empty;
   int64_t turns, row;
-  if (argc != 4) bench_fail("usage: kvsparse_many READERS PIECE FILE");
+  m.trims = argc > 1 && strcmp(argv[1], "--trim") == 0;
+  argv += m.trims;
+  if (argc - m.trims != 4)
+    bench_fail("usage: kvsparse_many [--trim] READERS PIECE FILE");
   m.count = strtoul(argv[1], NULL, 10);
   m.piece = strtoul(argv[2], NULL, 10);
   if (m.count == 0 || m.piece == 0) bench_fail("kvsparse_many: not 0");

@@ -184,11 +184,13 @@ def measure_costs(kind, path):
 
 
 def measure_many(readers):
-    """A thousand cameras: pieces as they come from TLS, and of 64 KiB."""
-    path = make_input("A", 300)
-    return [(piece, readers, measure.numbers(
-        ["tests/bench/kvsparse_many", str(readers), str(piece), path]))
-            for piece in (1400, 16384, 65536)]
+    """A thousand cameras: pieces as they come from TLS, and of 64 KiB; with
+    frames as they are, and trimmed behind each piece."""
+    path = make_input("R", 300)
+    return [(piece, readers, trim, measure.numbers(
+        ["tests/bench/kvsparse_many"] + trim +
+        [str(readers), str(piece), path]))
+            for piece in (1400, 16384, 65536) for trim in ([], ["--trim"])]
 
 
 def kvsparse_program():

@@ -42,6 +42,7 @@ struct choices {
   unsigned keep;   /* each so many-th frame is retained; 0: none          */
   bool gives_up;   /* at a limit but that of memory, when strict          */
   bool frees_late; /* what was retained outlives the reader               */
+  bool trims;      /* trim whenever it asks for input                     */
 };
 
 /* One reading of the stream. */
@@ -78,7 +79,9 @@ static void choose(struct choices *c, struct fuzz_input *in) {
   c->track_types = more & 4 ? 1u << KVSP_TRACK_VIDEO : 0;
   c->track = more & 8 ? 1 : 0;
   c->pause = more >> 4;
-  c->keep = fuzz_byte(in) % 8;
+  more = fuzz_byte(in);
+  c->keep = more % 8;
+  c->trims = more & 0x80;
   c->fail_at = fuzz_byte(in);
   c->limits.struct_size = sizeof c->limits;
   c->limits.max_depth = (uint32_t)fuzz_small(in);
@@ -283,8 +286,12 @@ static void check_stats(const struct reading *g) {
                                            EXAMINED_PER_PIECE * g->pieces +
                                            ONCE,
                "not many bytes are examined", stats.bytes_examined, g->at);
-  FUZZ_CHECK_2(stats.bytes_copied <= COPIED_PER_BYTE * g->at + ONCE,
-               "not many bytes are copied", stats.bytes_copied, g->at);
+  /* What is trimmed may move all that is there. */
+  FUZZ_CHECK_2(
+      stats.bytes_copied <=
+          (COPIED_PER_BYTE + (g->choices->trims ? g->pieces : 0)) * g->at +
+              ONCE,
+      "not many bytes are copied", stats.bytes_copied, g->at);
   if (memory == 0) memory = MEMORY_PER_BYTE * g->at + MEMORY_ONCE;
   FUZZ_CHECK_2(stats.memory_peak <= memory, "memory is under its limit",
                stats.memory_peak, memory);
@@ -311,6 +318,15 @@ static void check_status(struct reading *g) {
   }
 }
 
+/* A failure leaves all as it was. */
+static void trim(struct reading *g) {
+  size_t before = g->memory.inner.failures;
+  int rc = kvsp_reader_trim(g->reader);
+  FUZZ_CHECK_2(rc == KVSP_OK || rc == KVSP_ERR_NOMEM, "it is trimmed", rc,
+               g->at);
+  check_failures(g, before, rc);
+}
+
 static void read_all(struct reading *g) {
   unsigned empty = 0;
   g->at = g->pieces = 0;
@@ -321,6 +337,7 @@ static void read_all(struct reading *g) {
     size_t at = g->at;
     g->status = feed_piece(g);
     g->pieces++;
+    if (g->choices->trims && g->status == KVSP_NEED_INPUT) trim(g);
     empty = g->at == at ? empty + 1 : 0;
     FUZZ_CHECK(empty < 1000, "the stream comes to an end");
   } while (g->status == KVSP_NEED_INPUT);

@@ -330,6 +330,8 @@ int feed(kvsp_reader *r, enum feed_way way, const void *data, size_t len,
     }
     if (n > 0) p += n;
     left -= n;
+    if (way == FEED_TRIM && rc == KVSP_NEED_INPUT)
+      require(kvsp_reader_trim(r) == KVSP_OK, "a reader was not trimmed");
   }
   record_status(recorder, r, rc);
   return rc;

@@ -45,6 +45,7 @@ enum feed_way {
   FEED_VISIT,     /* visit                                                    */
   FEED_RESERVE,   /* reserve, commit and next                                 */
   FEED_EMPTY_END, /* as PULL, but KVSP_FINAL comes with no bytes            */
+  FEED_TRIM,      /* as PULL, and trim whenever it asks for input           */
   FEED_WAYS
 };
 

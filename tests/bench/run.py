@@ -198,8 +198,8 @@ def kvsparse_program():
     real = "tools/.libs/kvsparse"
     if not os.access(real, os.X_OK):
         return "tools/kvsparse"
-    folders = [os.path.abspath("lib/core/.libs"),
-               os.path.abspath("lib/av/.libs")]
+    folders = [os.path.abspath("lib/%s/.libs" % part)
+               for part in ("core", "av", "matroska")]
     os.environ["LD_LIBRARY_PATH"] = ":".join(folders)
     return real
 

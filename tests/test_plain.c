@@ -1,6 +1,6 @@
 /*
  * test_plain.c - the reader's fast path (lib/core/reader_plain.c) gives what
- * its steps give, and the tokenizer's short cut (next_usual) what its own
+ * its steps give, and the tokenizer's short cut (tokenizer_next.c) what its own
  * steps give: every stream is read with both and with neither, however it is
  * cut and damaged.
  */

@@ -36,7 +36,8 @@ static int add_chunk(struct arena *a, size_t size) {
   return KVSP_OK;
 }
 
-int kvsp_arena_alloc(struct arena *a, size_t size, void **out) {
+/* What is there may be anything. */
+static int take(struct arena *a, size_t size, void **out) {
   struct arena_chunk *chunk = a->chunks;
   if (size > SIZE_MAX / 2) return KVSP_ERR_LIMIT_MEMORY;
   size = aligned(size ? size : 1);
@@ -47,13 +48,18 @@ int kvsp_arena_alloc(struct arena *a, size_t size, void **out) {
   }
   *out = chunk->bytes + chunk->used;
   chunk->used += size;
-  memset(*out, 0, size);
   return KVSP_OK;
+}
+
+int kvsp_arena_alloc(struct arena *a, size_t size, void **out) {
+  int rc = take(a, size, out);
+  if (rc == KVSP_OK) memset(*out, 0, size);
+  return rc;
 }
 
 int kvsp_arena_copy(struct arena *a, kvsp_view v, kvsp_view *out) {
   void *copy = NULL;
-  int rc = kvsp_arena_alloc(a, v.len, &copy);
+  int rc = take(a, v.len, &copy);
   if (rc != KVSP_OK) return rc;
   if (v.len) memcpy(copy, v.data, v.len);
   out->data = copy;

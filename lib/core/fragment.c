@@ -56,34 +56,34 @@ enum aws_tag {
   TAG_END_OF_FRAGMENT
 };
 
+#define NAME(text) text, sizeof text - 1
 static const struct {
   const char *name; /* behind PREFIX */
+  size_t len;
   enum aws_tag tag;
 } aws_tags[] = {
-    {"FRAGMENT_NUMBER", TAG_NUMBER},
-    {"SERVER_TIMESTAMP", TAG_SERVER_TIME},
-    {"SERVER_SIDE_TIMESTAMP", TAG_SERVER_TIME},
-    {"PRODUCER_TIMESTAMP", TAG_PRODUCER_TIME},
-    {"PRODUCER_SIDE_TIMESTAMP", TAG_PRODUCER_TIME},
-    {"MILLIS_BEHIND_NOW", TAG_MILLIS_BEHIND_NOW},
-    {"CONTINUATION_TOKEN", TAG_CONTINUATION_TOKEN},
-    {"ERROR_ID", TAG_ERROR_ID},
-    {"ERROR_CODE", TAG_ERROR_CODE},
-    {"EXCEPTION_ERROR_CODE", TAG_EXCEPTION_CODE},
-    {"EXCEPTION_MESSAGE", TAG_EXCEPTION_MESSAGE},
-    {"END_OF_FRAGMENT", TAG_END_OF_FRAGMENT},
+    {NAME("FRAGMENT_NUMBER"), TAG_NUMBER},
+    {NAME("SERVER_TIMESTAMP"), TAG_SERVER_TIME},
+    {NAME("SERVER_SIDE_TIMESTAMP"), TAG_SERVER_TIME},
+    {NAME("PRODUCER_TIMESTAMP"), TAG_PRODUCER_TIME},
+    {NAME("PRODUCER_SIDE_TIMESTAMP"), TAG_PRODUCER_TIME},
+    {NAME("MILLIS_BEHIND_NOW"), TAG_MILLIS_BEHIND_NOW},
+    {NAME("CONTINUATION_TOKEN"), TAG_CONTINUATION_TOKEN},
+    {NAME("ERROR_ID"), TAG_ERROR_ID},
+    {NAME("ERROR_CODE"), TAG_ERROR_CODE},
+    {NAME("EXCEPTION_ERROR_CODE"), TAG_EXCEPTION_CODE},
+    {NAME("EXCEPTION_MESSAGE"), TAG_EXCEPTION_MESSAGE},
+    {NAME("END_OF_FRAGMENT"), TAG_END_OF_FRAGMENT},
 };
 
 static enum aws_tag aws_tag_of(kvsp_view name) {
   size_t prefix = sizeof PREFIX - 1;
   if (name.len <= prefix || memcmp(name.data, PREFIX, prefix) != 0)
     return TAG_NONE;
-  for (size_t i = 0; i < sizeof aws_tags / sizeof *aws_tags; i++) {
-    size_t len = strlen(aws_tags[i].name);
-    if (name.len - prefix == len &&
-        memcmp(name.data + prefix, aws_tags[i].name, len) == 0)
+  for (size_t i = 0; i < sizeof aws_tags / sizeof *aws_tags; i++)
+    if (name.len - prefix == aws_tags[i].len &&
+        memcmp(name.data + prefix, aws_tags[i].name, aws_tags[i].len) == 0)
       return aws_tags[i].tag;
-  }
   return TAG_NONE;
 }
 

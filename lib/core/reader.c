@@ -164,18 +164,18 @@ static int at_end(kvsp_reader *r) {
 }
 
 static int take_event(kvsp_reader *r) {
-  const kvsp_event *e = NULL;
+  const kvsp_event *e;
   int rc;
   if (r->failed) return r->failed;
   if (r->at_end) return KVSP_END;
-  rc = kvsp_tokenizer_next(&r->tokenizer, &e);
+  rc = kvsp_tokenizer_next(&r->tokenizer, &r->event);
   if (rc == KVSP_END) return at_end(r);
   if (rc < 0) return kvsp_reader_tokenizer_fault(r, rc);
   if (rc != KVSP_OK) return rc;
+  e = r->event;
   if (r->resyncing)
     kvsp_reader_end_resync(
         r, e->type == KVSP_EVENT_MASTER_END ? e->data_offset : e->offset);
-  r->event = e;
   return READER_GO_ON;
 }
 
@@ -202,11 +202,27 @@ static int handle_event(kvsp_reader *r) {
   return READER_GO_ON;
 }
 
+/* The event in hand, and those behind it for which little has to be asked:
+ * most of a fragment's head. */
+static int handle_events(kvsp_reader *r) {
+  for (;;) {
+    int rc = handle_event(r);
+    if (rc != READER_GO_ON || r->event || r->due || r->resyncing ||
+        reader_block_is_due(r) || !kvsp_tokenizer_next_at_hand(&r->tokenizer))
+      return rc;
+    r->event = &r->tokenizer.event;
+  }
+}
+
 static int go_on(kvsp_reader *r) {
   int rc;
-  if (r->event) return handle_event(r);
-  rc = kvsp_reader_begin_plain(r);
-  return rc == READER_GO_ON ? take_event(r) : rc;
+  if (!r->event) {
+    rc = kvsp_reader_begin_plain(r);
+    if (rc == READER_GO_ON) rc = take_event(r);
+    /* What is due comes before the event. */
+    if (rc != READER_GO_ON || !r->event || r->due) return rc;
+  }
+  return handle_events(r);
 }
 
 /* Why nothing can be asked of the reader now; READER_GO_ON when it can. */
@@ -365,7 +381,7 @@ int kvsp_reader_get_stats(const kvsp_reader *r, kvsp_reader_stats *stats,
   if (!r || !stats) return KVSP_ERR_ARG;
   now.bytes_fed = r->tokenizer.window.fed;
   now.bytes_copied = r->tokenizer.window.copied;
-  now.bytes_examined = r->tokenizer.examined;
+  now.bytes_examined = r->tokenizer.examined + r->tokenizer.window.looked;
   now.memory = r->memory.used;
   now.memory_peak = r->memory.peak;
   memset(stats, 0, struct_size); /* a newer caller's fields are unknown here */

@@ -324,8 +324,16 @@ static size_t find_strong(const uint8_t *p, size_t len) {
       if (hit < 16) return at + hit;
     }
   }
+  for (; len - i >= 16 + 2; i += 16) {
+    size_t hit = strong_of_16(p + i, len - i);
+    if (hit < 16) return i + hit;
+  }
   while (i < len && !is_strong(p + i, len - i)) i++;
   return i;
+}
+
+bool kvsp_resync_may_find(kvsp_view v) {
+  return find_strong(v.data, v.len) < v.len;
 }
 
 /* What stands at offset, if it is no child of a Cluster: *result is set for

@@ -68,6 +68,10 @@ void kvsp_resync_begin(struct resync *s, struct window *w, uint64_t from,
 int kvsp_resync_scan(struct resync *s, struct window *w,
                      const struct resync_rules *rules);
 
+/* Whether anything but a child of a Cluster may begin in these bytes: false
+ * when a scan would find none. */
+bool kvsp_resync_may_find(kvsp_view v);
+
 /* Whether the payload at that offset looks like that of the Block or BlockGroup
  * that id and size say it is: -1 when too few bytes are at hand to tell. */
 int kvsp_resync_is_block(struct window *w, uint64_t payload, uint64_t id,

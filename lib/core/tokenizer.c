@@ -626,7 +626,7 @@ static unsigned between(uint64_t value, unsigned low, unsigned high) {
 }
 
 /* EBMLMaxIDLength and EBMLMaxSizeLength rule the rest of their document. */
-static void note_value(kvsp_tokenizer *t) {
+void kvsp_tokenizer_note_value(kvsp_tokenizer *t) {
   uint64_t value = 0;
   if (kvsp_ebml_uint(t->event.data, &value) != KVSP_OK) return;
   if (t->event.id == KVSP_ID_EBML_MAX_ID_LENGTH)
@@ -652,7 +652,7 @@ static int step_value(kvsp_tokenizer *t) {
   t->delivered = size;
   t->examined += size;
   t->state = TOKENIZER_ELEMENT;
-  if (t->depth == 1) note_value(t);
+  if (t->depth == 1) kvsp_tokenizer_note_value(t);
   return KVSP_OK;
 }
 
@@ -715,107 +715,14 @@ static int step(kvsp_tokenizer *t) {
   return KVSP_ERR_INTERNAL;
 }
 
-/* ---- a short cut ----------------------------------------------------------- */
-
-/*
- * The head of a fragment is some sixty small elements, nearly all of them at
- * hand and in their place: a look at the header and a few comparisons tell all
- * that the steps above find out one after the other.  Whatever is in any way
- * special is left to them; where this takes a value or a master, it leaves all
- * as they would.
- */
-
-static bool is_between_elements(const kvsp_tokenizer *t) {
-  return t->state == TOKENIZER_ELEMENT && t->header.id_size == 0 &&
-         t->depth > 0 && t->depth == t->close_to && !t->checks_crc &&
-         !t->steps_only;
-}
-
-/* The ID is whatever its first byte says: what the table has is one. */
-static bool read_usual_id(kvsp_tokenizer *t, kvsp_view v) {
-  struct element_header *h = &t->header;
-  unsigned id_size;
-  if (v.len < EBML_HEADER_MAX || v.data[0] == 0) return false;
-  id_size = vint_length(v.data[0]);
-  if (id_size > t->max_id_size) return false;
-  h->id = load_big_endian_64(v.data) >> (64 - 8 * id_size);
-  h->info = kvsp_element_by_id(h->id);
-  h->id_size = id_size;
-  return h->info && h->info->parent_id == t->levels[t->depth - 1].id &&
-         h->id != KVSP_ID_BLOCK_GROUP;
-}
-
-/* Whether an element of that size fits where it stands. */
-static bool has_usual_size(const kvsp_tokenizer *t, uint64_t room,
-                           size_t left) {
-  const struct element_header *h = &t->header;
-  unsigned header_size = h->id_size + h->size_size;
-  if (h->size >= SIZE_BEYOND_ALL || header_size + h->size > room) return false;
-  switch (h->info->type) {
-    case KVSP_TYPE_MASTER:
-      return t->depth < t->limits.max_depth && t->depth < t->level_capacity;
-    case KVSP_TYPE_BINARY: return false;
-    default:
-      return header_size + h->size <= left && h->size <= t->limits.max_value &&
-             length_fits_type(h->info, h->size);
-  }
-}
-
-/* The header of the next element into t->header: true when it has its place,
- * with a size that is right, and all of its value is at hand. */
-static bool read_usual_header(kvsp_tokenizer *t, uint64_t room) {
-  struct element_header *h = &t->header;
-  kvsp_view v = window_view(&t->window);
-  size_t left = v.len;
-  int size_size;
-  if (!read_usual_id(t, v)) return false;
-  v.data += h->id_size;
-  v.len -= h->id_size;
-  size_size = vint_read_size(v, &h->size);
-  if (size_size <= 0) return false;
-  h->size_size = (unsigned)size_size;
-  h->misplaced = false;
-  return has_usual_size(t, room, left);
-}
-
-/* KVSP_OK with an event, or TOKENIZER_GO_ON for the steps. */
-static int next_usual(kvsp_tokenizer *t) {
-  uint64_t room;
+int kvsp_tokenizer_steps(kvsp_tokenizer *t) {
   int rc;
-  if (!is_between_elements(t)) return TOKENIZER_GO_ON;
-  room = room_in_parent(t);
-  if (room == 0) { /* as two steps would */
-    t->close_to = t->depth - 1;
-    return kvsp_tokenizer_master_end(t);
-  }
-  if (!read_usual_header(t, room)) {
-    tokenizer_forget_header(t);
-    return TOKENIZER_GO_ON;
-  }
-  t->examined += t->header.id_size + t->header.size_size;
-  t->header.complete = true;
-  if (tokenizer_has_doubts(t) && kvsp_tokenizer_look_back(t, false))
-    return TOKENIZER_GO_ON;
-  if (t->recovers) kvsp_tokenizer_hold_usual(t);
-  t->event.flags = 0;
-  rc = begin_element(t);
-  return rc == TOKENIZER_GO_ON ? step_value(t) : rc;
-}
-
-int kvsp_tokenizer_next(kvsp_tokenizer *t, const kvsp_event **event) {
-  int rc;
-  if (!t || !event) return KVSP_ERR_ARG;
-  *event = NULL;
-  if (t->window.reserved) return KVSP_ERR_STATE;
-  kvsp_tokenizer_take_delivered(t);
-  if (t->error.status != KVSP_OK && t->state != TOKENIZER_FAILED)
-    kvsp_tokenizer_set_error(t, KVSP_OK, 0, 0, kvsp_status_text(KVSP_OK));
-  rc = next_usual(t);
-  while (rc == TOKENIZER_GO_ON) rc = step(t);
+  do {
+    rc = step(t);
+  } while (rc == TOKENIZER_GO_ON);
   t->examined += t->window.looked;
   t->window.looked = 0;
-  if (rc == KVSP_OK) *event = &t->event;
-  return rc < 0 ? note_memory(t, rc) : rc;
+  return note_memory(t, rc);
 }
 
 /* ---- what the caller asks for between two events -------------------------- */

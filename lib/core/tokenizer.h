@@ -97,6 +97,10 @@ void kvsp_tokenizer_clear(kvsp_tokenizer *t);
  * KVSP_ERR_NOMEM, after which it can go on. */
 int kvsp_tokenizer_trim(kvsp_tokenizer *t);
 
+/* Between kvsp_tokenizer_next and the next call of it: true when another event,
+ * now in t->event, comes at once, by the short cut that it tries first. */
+bool kvsp_tokenizer_next_at_hand(kvsp_tokenizer *t);
+
 /* After BLOB_BEGIN: the first n bytes of the payload (all, if it is shorter)
  * without taking them.  KVSP_OK; KVSP_NEED_INPUT; KVSP_END when they never
  * come (kvsp_tokenizer_next will say so); errors of memory. */

@@ -1,7 +1,8 @@
 /*
  * tokenizer_parts.h - what the parts of the tokenizer share: tokenizer.c, which
- * reads elements, tokenizer_recovery.c, which goes on where they made no sense,
- * and tokenizer_plain.h, the fast path.
+ * reads elements step by step, tokenizer_next.c, which has a short cut,
+ * tokenizer_recovery.c, which goes on where they made no sense, and
+ * tokenizer_plain.h, the fast path for blocks.
  */
 #ifndef KVSP_CORE_TOKENIZER_PARTS_H
 #define KVSP_CORE_TOKENIZER_PARTS_H
@@ -33,6 +34,11 @@ int kvsp_tokenizer_master_end(kvsp_tokenizer *t);
 /* Whether the last event was about a blob, whose payload is not over. */
 bool kvsp_tokenizer_in_blob(const kvsp_tokenizer *t);
 
+/* A value of the EBML header may be a rule for what follows. */
+void kvsp_tokenizer_note_value(kvsp_tokenizer *t);
+/* The next event, step by step: as kvsp_tokenizer_next. */
+int kvsp_tokenizer_steps(kvsp_tokenizer *t);
+
 /* The next header is not known. */
 static inline void tokenizer_forget_header(kvsp_tokenizer *t) {
   t->header.id_size = 0;
@@ -45,7 +51,7 @@ static inline void tokenizer_forget_header(kvsp_tokenizer *t) {
 /* An element that makes sense confirms the one before it, which is kept up to
  * here, and is itself in doubt until the next. */
 void kvsp_tokenizer_hold_element(kvsp_tokenizer *t);
-void kvsp_tokenizer_hold_usual(kvsp_tokenizer *t);
+void kvsp_tokenizer_hold_usual(kvsp_tokenizer *t, uint64_t id);
 /* Waits for what tells whether the element here, if it looks like a block, is
  * one.  KVSP_OK; KVSP_NEED_INPUT; errors of memory. */
 int kvsp_tokenizer_need_block(kvsp_tokenizer *t);

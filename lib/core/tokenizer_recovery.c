@@ -4,7 +4,7 @@
 /* Elements that may be held one after the other without being convincing. */
 #define DOUBTFUL_MAX 16
 /* Up to so many bytes are looked over before a search begins. */
-#define HELD_AT_A_GLANCE 32u
+#define HELD_AT_A_GLANCE 256u
 
 /* ---- what is in doubt ---------------------------------------------------------- */
 
@@ -54,8 +54,8 @@ void kvsp_tokenizer_hold_element(kvsp_tokenizer *t) {
 
 /* The same for one that is no block, known and in its place: is_convincing
  * looks at no more than its ID. */
-void kvsp_tokenizer_hold_usual(kvsp_tokenizer *t) {
-  bool convincing = t->header.id > 0xFF;
+void kvsp_tokenizer_hold_usual(kvsp_tokenizer *t, uint64_t id) {
+  bool convincing = id > 0xFF;
   if (convincing || t->window.hold == WINDOW_NO_HOLD) {
     t->window.hold = t->window.offset;
     forget_doubts(t);
@@ -154,8 +154,8 @@ static void search_held(kvsp_tokenizer *t, uint64_t until,
   t->state = TOKENIZER_HELD;
 }
 
-/* What proves nothing is mostly as small as a TrackNumber, and without a byte
- * with which an ID of four could begin: there is no need to search it. */
+/* What proves nothing is mostly small, such as a TrackNumber, and without
+ * anything that looks like a longer ID: there is no need to search it. */
 static bool holds_no_ids(kvsp_tokenizer *t) {
   uint8_t bytes[HELD_AT_A_GLANCE];
   uint64_t from = t->window.hold + 1;
@@ -163,9 +163,7 @@ static bool holds_no_ids(kvsp_tokenizer *t) {
   kvsp_view v;
   if (t->holds_unknown || len > sizeof bytes) return false;
   v = kvsp_window_peek(&t->window, from, bytes, (size_t)len);
-  for (size_t i = 0; i < v.len; i++)
-    if ((v.data[i] & 0xF0) == 0x10) return false;
-  return v.len == len;
+  return v.len == len && !kvsp_resync_may_find(v);
 }
 
 /* As kvsp_tokenizer_step_held when nothing is found up to here. */

@@ -330,9 +330,10 @@ static size_t reserve_capacity(const struct window *w, size_t want) {
   return want + want / 4 * 3 + w->largest + w->largest / 2;
 }
 
-/* What was asked for in vain is an element's size, as far as it is believed. */
+/* What was asked for in vain is an element's size, which is believed up to
+ * twice what of it is there. */
 static void note_largest(struct window *w) {
-  size_t size = w->needed ? capacity_for(w, w->needed) : 0;
+  size_t size = w->left < w->needed / 2 ? 2 * w->left : w->needed;
   if (size > w->largest && size <= RESERVE_MAX) w->largest = size;
 }
 

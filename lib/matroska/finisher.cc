@@ -63,6 +63,7 @@ class File {
   int begin_fragment(const kvsp_item &item);
   int begin_amid(const kvsp_fragment &fragment);
   int add_frame(const kvsp_frame &frame);
+  int add_tags(const kvsp_item &item);
   void begin_file(const kvsp_fragment &fragment);
   void note_length(Track &track, const kvsp_frame &frame, int64_t time);
   void end_fragment();
@@ -150,6 +151,15 @@ int File::add_frame(const kvsp_frame &frame) {
   return KVSP_OK;
 }
 
+/* They are kept until the fragment ends, which may never be. */
+int File::add_tags(const kvsp_item &item) {
+  tracks_.learn(*item.fragment);
+  if (memory() + notes_.open_memory() >= config_.max_memory)
+    return KVSP_ERR_LIMIT_MEMORY;
+  notes_.add_tags(item, tracks_);
+  return KVSP_OK;
+}
+
 void File::end_fragment() {
   notes_.end();
 }
@@ -158,10 +168,7 @@ int File::item(const kvsp_item &item) {
   switch (item.type) {
     case KVSP_ITEM_FRAGMENT: return begin_fragment(item);
     case KVSP_ITEM_FRAME: return add_frame(*item.frame);
-    case KVSP_ITEM_TAGS:
-      tracks_.learn(*item.fragment);
-      notes_.add_tags(item, tracks_);
-      return KVSP_OK;
+    case KVSP_ITEM_TAGS: return add_tags(item);
     case KVSP_ITEM_FRAGMENT_END: end_fragment(); return KVSP_OK;
     default: return KVSP_OK;
   }
@@ -183,7 +190,7 @@ void File::fill(kvsp_finisher_stats &stats) const {
   stats.cues = writer_.cues();
   stats.chapters = notes_.count();
   stats.bytes = writer_.bytes();
-  stats.memory = memory();
+  stats.memory = memory() + notes_.open_memory();
   stats.duration_ns =
       frames_ ? std::max<int64_t>(timeline_.end_ns() - first_ns_, 0) : 0;
 }

@@ -42,7 +42,12 @@ void FragmentNotes::begin(const kvsp_fragment &fragment) {
   open_ = true;
   has_frames_ = false;
   title_ = title_of(fragment);
+  clear_tags();
+}
+
+void FragmentNotes::clear_tags() {
   open_tags_.clear();
+  open_bytes_ = 0;
 }
 
 FragmentNotes::Tag FragmentNotes::describe(const kvsp_targets *targets,
@@ -58,13 +63,19 @@ FragmentNotes::Tag FragmentNotes::describe(const kvsp_targets *targets,
   return tag;
 }
 
+void FragmentNotes::add_tag(const kvsp_targets *targets,
+                            const TrackTable &tracks) {
+  open_tags_.push_back(describe(targets, tracks));
+  open_bytes_ += sizeof(Tag) + 8 * open_tags_.back().track_uids.size();
+}
+
 void FragmentNotes::add_tags(const kvsp_item &item, const TrackTable &tracks) {
   const kvsp_targets *before = nullptr;
   if (!open_) return;
   for (size_t i = 0; i < item.tag_count; i++) {
     const kvsp_tag &shown = *item.tags[i];
     if (i == 0 || shown.targets != before)
-      open_tags_.push_back(describe(shown.targets, tracks));
+      add_tag(shown.targets, tracks);
     before = shown.targets;
     SimpleTag tag{utf8(shown.name), std::string(), shown.flags, shown.depth};
     if (shown.flags & KVSP_TAG_BINARY)
@@ -72,6 +83,7 @@ void FragmentNotes::add_tags(const kvsp_item &item, const TrackTable &tracks) {
                        shown.value.len);
     else
       tag.value = utf8(shown.value);
+    open_bytes_ += sizeof tag + tag.name.size() + tag.value.size();
     open_tags_.back().simple_tags.push_back(std::move(tag));
   }
 }
@@ -131,7 +143,7 @@ void FragmentNotes::end() {
     for (const Tag &tag : open_tags_) render_tag(tag);
   }
   open_ = false;
-  open_tags_.clear();
+  clear_tags();
 }
 
 }  // namespace kvsp

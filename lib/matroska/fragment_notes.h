@@ -32,6 +32,10 @@ class FragmentNotes {
   uint64_t memory() const {
     return chapters_.bytes.size() + tags_.bytes.size();
   }
+  /* What is yet to be rendered: a fragment may go on for ever. */
+  uint64_t open_memory() const {
+    return open_bytes_;
+  }
   /* What is about to be written. */
   const std::string &chapters() const {
     return chapters_.bytes;
@@ -52,6 +56,8 @@ class FragmentNotes {
     std::vector<SimpleTag> simple_tags;
   };
 
+  void clear_tags();
+  void add_tag(const kvsp_targets *targets, const TrackTable &tracks);
   static Tag describe(const kvsp_targets *targets, const TrackTable &tracks);
   void render_chapter();
   void render_tag(const Tag &tag);
@@ -61,6 +67,7 @@ class FragmentNotes {
   bool has_frames_ = false;
   std::string title_;
   std::vector<Tag> open_tags_;
+  uint64_t open_bytes_ = 0; /* of them                                      */
   uint64_t count_ = 0;
   Rendered chapters_, tags_;
 };

@@ -10,6 +10,7 @@
 #endif
 
 #include <check.h>
+#include <kvsparse/extractor.h>
 #include <kvsparse/pictures.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -728,6 +729,115 @@ START_TEST(second_pictures_take_no_time) {
 }
 END_TEST
 
+/* The extractor. */
+
+static kvsp_track raw_track(void) {
+  kvsp_track track;
+  memset(&track, 0, sizeof track);
+  track.number = 1;
+  track.codec_id.data = (const uint8_t *)"V_TEST";
+  track.codec_id.len = 6;
+  return track;
+}
+
+START_TEST(wrong_extractor_configs) {
+  const kvsp_track track = raw_track();
+  kvsp_extractor *e = NULL;
+  for (size_t size = 0; size <= 2 * sizeof(kvsp_extractor_config); size++) {
+    kvsp_extractor_config config = {.struct_size = size};
+    ck_assert_int_eq(kvsp_extractor_new(&e, &track, &config),
+                     size == sizeof config ? KVSP_OK : KVSP_ERR_ARG);
+    ck_assert_int_eq(e != NULL, size == sizeof config);
+    kvsp_extractor_free(e);
+  }
+  for (unsigned bit = 0; bit < 32; bit++) {
+    kvsp_extractor_config config = {.struct_size = sizeof config,
+                                    .reserved = UINT32_C(1) << bit};
+    ck_assert_int_eq(kvsp_extractor_new(&e, &track, &config), KVSP_ERR_ARG);
+    config.reserved = 0;
+    config.format = 5 + (UINT32_C(1) << bit);
+    ck_assert_int_eq(kvsp_extractor_new(&e, &track, &config), KVSP_ERR_ARG);
+    ck_assert_ptr_null(e);
+  }
+  for (unsigned which = 0; which < 8; which++) {
+    struct test_allocator a;
+    kvsp_extractor_config config = {.struct_size = sizeof config,
+                                    .allocator = &a.allocator};
+    test_allocator_init(&a);
+    if (!(which & 1)) a.allocator.alloc = NULL;
+    if (!(which & 2)) a.allocator.resize = NULL;
+    if (!(which & 4)) a.allocator.release = NULL;
+    ck_assert_int_eq(kvsp_extractor_new(&e, &track, &config),
+                     which == 0 || which == 7 ? KVSP_OK : KVSP_ERR_ARG);
+    kvsp_extractor_free(e);
+    ck_assert_uint_eq(a.live_blocks, 0);
+  }
+}
+END_TEST
+
+struct sender {
+  kvsp_extractor *extractor;
+  const kvsp_frame *frame;
+  int calls, rc;
+};
+
+static int send_again(void *user, const kvsp_extract *extract) {
+  struct sender *s = user;
+  ck_assert_uint_eq(extract->data.len, 3);
+  ck_assert_int_eq(kvsp_extractor_send(s->extractor, s->frame, send_again, s),
+                   KVSP_ERR_REENTRANT);
+  ck_assert_int_eq(kvsp_extractor_send(s->extractor, NULL, send_again, s),
+                   KVSP_ERR_REENTRANT);
+  kvsp_extractor_free(s->extractor); /* not now */
+  ck_assert_ptr_nonnull(kvsp_extractor_message(s->extractor));
+  s->calls++;
+  return s->rc;
+}
+
+START_TEST(wrong_extractor_calls) {
+  const kvsp_track track = raw_track();
+  kvsp_track other = track;
+  kvsp_frame f = make_frame(&track, "abc", 3);
+  struct sender s = {.frame = &f};
+  ck_assert_int_eq(kvsp_extractor_new(&s.extractor, &track, NULL), KVSP_OK);
+  ck_assert_int_eq(kvsp_extractor_send(NULL, &f, send_again, &s), KVSP_ERR_ARG);
+  ck_assert_int_eq(kvsp_extractor_send(s.extractor, &f, NULL, &s),
+                   KVSP_ERR_ARG);
+  other.number = 2;
+  f.track = &other;
+  ck_assert_int_eq(kvsp_extractor_send(s.extractor, &f, send_again, &s),
+                   KVSP_ERR_ARG);
+  f.track = NULL;
+  ck_assert_int_eq(kvsp_extractor_send(s.extractor, &f, send_again, &s),
+                   KVSP_ERR_ARG);
+  f.track = &track;
+  f.flags = KVSP_FRAME_COMPRESSED;
+  ck_assert_int_eq(kvsp_extractor_send(s.extractor, &f, send_again, &s),
+                   KVSP_ERR_ARG);
+  ck_assert_int_eq(s.calls, 0);
+  f.flags = 0;
+  s.rc = KVSP_ERR_NOMEM; /* its own word is not the extractor's */
+  ck_assert_int_eq(kvsp_extractor_send(s.extractor, &f, send_again, &s),
+                   KVSP_ERR_NOMEM);
+  s.rc = 0;
+  ck_assert_int_eq(kvsp_extractor_send(s.extractor, &f, send_again, &s),
+                   KVSP_OK);
+  ck_assert_int_eq(s.calls, 2);
+  other.number = 1;
+  other.codec_id.len--;
+  f.track = &other;
+  ck_assert_int_eq(kvsp_extractor_send(s.extractor, &f, send_again, &s),
+                   KVSP_ERR_UNSUPPORTED);
+  ck_assert_int_eq(kvsp_extractor_send(s.extractor, NULL, send_again, &s),
+                   KVSP_OK);
+  ck_assert_int_eq(kvsp_extractor_send(s.extractor, NULL, send_again, &s),
+                   KVSP_ERR_STATE);
+  ck_assert_int_eq(kvsp_extractor_send(s.extractor, &f, send_again, &s),
+                   KVSP_ERR_STATE);
+  kvsp_extractor_free(s.extractor);
+}
+END_TEST
+
 static TCase *size_case(void) {
   TCase *tc = tcase_create("sizes");
   tcase_set_timeout(tc, 120);
@@ -745,6 +855,8 @@ static TCase *call_case(void) {
   tcase_add_test(tc, reentry_is_refused);
   tcase_add_loop_test(tc, wrong_decoder_calls_have_their_codes, 0, D_MOMENTS);
   tcase_add_test(tc, second_pictures_take_no_time);
+  tcase_add_test(tc, wrong_extractor_configs);
+  tcase_add_test(tc, wrong_extractor_calls);
   return tc;
 }
 

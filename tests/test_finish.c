@@ -1189,6 +1189,70 @@ START_TEST(misuse_is_refused) {
 }
 END_TEST
 
+START_TEST(wrong_configs_are_refused) {
+  for (size_t size = 0; size < 2 * sizeof(kvsp_finisher_config); size++) {
+    kvsp_finisher_config config = {.struct_size = size, .write = call_again};
+    kvsp_finisher *f = NULL;
+    ck_assert_int_eq(kvsp_finisher_new(&f, &config),
+                     size == sizeof config ? KVSP_OK : KVSP_ERR_ARG);
+    ck_assert_int_eq(f != NULL, size == sizeof config);
+    kvsp_finisher_free(f);
+  }
+  for (unsigned bit = 0; bit < 32; bit++) {
+    const uint32_t flag = UINT32_C(1) << bit;
+    kvsp_finisher_config config = {
+        .struct_size = sizeof config, .write = call_again, .flags = flag};
+    kvsp_finisher *f = NULL;
+    ck_assert_int_eq(kvsp_finisher_new(&f, &config),
+                     bit < 1 ? KVSP_OK : KVSP_ERR_ARG);
+    kvsp_finisher_free(f);
+    config.flags = 0;
+    config.mode = flag;
+    ck_assert_int_eq(kvsp_finisher_new(&f, &config),
+                     bit < 2 ? KVSP_OK : KVSP_ERR_ARG);
+    kvsp_finisher_free(f);
+  }
+}
+END_TEST
+
+/* Without what belongs to each. */
+START_TEST(half_items_are_refused) {
+  kvsp_finisher_config config = {.struct_size = sizeof config,
+                                 .write = write_nothing};
+  const kvsp_fragment fragment = {.timestamp_scale = 1000000};
+  const kvsp_track track = {.number = 1};
+  kvsp_frame frame = {.fragment = &fragment};
+  kvsp_item item = {.type = KVSP_ITEM_FRAGMENT};
+  kvsp_finisher_stats stats[2];
+  kvsp_finisher *f = NULL;
+  ck_assert_int_eq(kvsp_finisher_new(&f, &config), KVSP_OK);
+  ck_assert_int_eq(kvsp_finisher_item(f, &item), KVSP_ERR_ARG);
+  item.type = KVSP_ITEM_TAGS;
+  ck_assert_int_eq(kvsp_finisher_item(f, &item), KVSP_ERR_ARG);
+  item.type = KVSP_ITEM_FRAME;
+  item.fragment = &fragment;
+  ck_assert_int_eq(kvsp_finisher_item(f, &item), KVSP_ERR_ARG);
+  item.frame = &frame;
+  ck_assert_int_eq(kvsp_finisher_item(f, &item), KVSP_ERR_ARG);
+  frame.track = &track;
+  frame.fragment = NULL;
+  ck_assert_int_eq(kvsp_finisher_item(f, &item), KVSP_ERR_ARG);
+  /* One of KVSP_READ_NO_DATA. */
+  frame.fragment = &fragment;
+  frame.size = 3;
+  ck_assert_int_eq(kvsp_finisher_item(f, &item), KVSP_ERR_ARG);
+  /* Types that it does not know it ignores, and goes on. */
+  item.type = 77;
+  ck_assert_int_eq(kvsp_finisher_item(f, &item), KVSP_OK);
+  ck_assert_int_eq(kvsp_finisher_get_stats(f, stats, 0), KVSP_ERR_ARG);
+  memset(stats, 0xEE, sizeof stats);
+  ck_assert_int_eq(kvsp_finisher_get_stats(f, stats, sizeof stats), KVSP_OK);
+  ck_assert_uint_eq(stats[1].frames, 0);
+  ck_assert_int_eq(kvsp_finisher_finish(f), KVSP_END);
+  kvsp_finisher_free(f);
+}
+END_TEST
+
 /* ---- real streams ------------------------------------------------------- */
 
 static struct bytes all_of_them;
@@ -1248,6 +1312,8 @@ static Suite *finish_suite(void) {
   tcase_add_test(t, a_fragment_without_frames_comes_first);
   tcase_add_test(t, frames_without_tracks_are_left_out);
   tcase_add_test(t, misuse_is_refused);
+  tcase_add_test(t, wrong_configs_are_refused);
+  tcase_add_test(t, half_items_are_refused);
   if (corpus_is_there())
     tcase_add_loop_test(t, real_streams, 0, FOLDERS);
   else

@@ -619,6 +619,205 @@ START_TEST(calls_from_the_callback) {
 }
 END_TEST
 
+/* ---- the merger ----------------------------------------------------- */
+
+static int drop(void *user, const void *data, size_t len,
+                const kvsp_merge_segment *segment) {
+  (void)user, (void)data, (void)len, (void)segment;
+  return 0;
+}
+
+static kvsp_merger *new_merger(void) {
+  kvsp_merger_config config = {.struct_size = sizeof config, .output = drop};
+  kvsp_merger *m = NULL;
+  ck_assert_int_eq(kvsp_merger_new(&m, &config), KVSP_OK);
+  return m;
+}
+
+START_TEST(null_for_the_merger) {
+  kvsp_merger_config config = {.struct_size = sizeof config};
+  kvsp_merger_stats stats[2];
+  kvsp_merger *m = new_merger();
+  kvsp_merger *none = m;
+  EXPECT_CALLS(CALL(kvsp_merger_new(NULL, &config), ARG),
+               CALL(kvsp_merger_new(&none, NULL), ARG),
+               CALL(kvsp_merger_new(&none, &config), ARG),
+               CALL(none == NULL, 1), CALL(kvsp_merger_reset(NULL), ARG),
+               CALL(kvsp_merger_write(NULL, "", 0, 0), ARG),
+               CALL(kvsp_merger_write(m, NULL, 1, 0), ARG),
+               CALL(kvsp_merger_write(m, NULL, 1, KVSP_FINAL), ARG),
+               CALL(kvsp_merger_set_limits(NULL, NULL), ARG),
+               CALL(kvsp_merger_error(NULL)->status, ARG),
+               CALL(kvsp_merger_error(m)->status, KVSP_OK),
+               CALL(kvsp_merger_get_stats(NULL, stats, sizeof *stats), ARG),
+               CALL(kvsp_merger_get_stats(m, NULL, sizeof *stats), ARG));
+  memset(stats, 0xEE, sizeof stats);
+  ck_assert_int_eq(kvsp_merger_get_stats(m, stats, sizeof stats), KVSP_OK);
+  ck_assert_uint_eq(stats[1].segments + stats[1].memory, 0);
+  /* Nothing was done. */
+  ck_assert_int_eq(kvsp_merger_write(m, NULL, 0, 0), KVSP_OK);
+  ck_assert_int_eq(kvsp_merger_write(m, "", 0, KVSP_FINAL), KVSP_END);
+  kvsp_merger_free(m);
+  kvsp_merger_free(NULL);
+}
+END_TEST
+
+START_TEST(wrong_sizes_for_the_merger) {
+  for (size_t size = 0; size <= 2 * sizeof(kvsp_merger_config); size++) {
+    kvsp_limits limits = {.struct_size = size};
+    kvsp_merger_config config = {.struct_size = size, .output = drop};
+    kvsp_merger *m = NULL;
+    ck_assert_int_eq(kvsp_merger_new(&m, &config),
+                     size == sizeof config ? KVSP_OK : ARG);
+    kvsp_merger_free(m);
+    config.struct_size = sizeof config;
+    config.limits = &limits;
+    ck_assert_int_eq(kvsp_merger_new(&m, &config),
+                     size == sizeof limits ? KVSP_OK : ARG);
+    kvsp_merger_free(m);
+    m = new_merger();
+    ck_assert_int_eq(kvsp_merger_set_limits(m, &limits),
+                     size == sizeof limits ? KVSP_OK : ARG);
+    kvsp_merger_free(m);
+  }
+}
+END_TEST
+
+START_TEST(wrong_flags_for_the_merger) {
+  const uint32_t known = KVSP_MERGE_STRICT | KVSP_MERGE_CHECK_CRC |
+                         KVSP_MERGE_TAGS | KVSP_MERGE_STOP;
+  for (unsigned bit = 0; bit < 32; bit++) {
+    const uint32_t flag = UINT32_C(1) << bit;
+    kvsp_merger_config config = {
+        .struct_size = sizeof config, .output = drop, .flags = flag};
+    kvsp_merger *m = NULL;
+    ck_assert_int_eq(kvsp_merger_new(&m, &config),
+                     flag & known ? KVSP_OK : ARG);
+    kvsp_merger_free(m);
+    config.flags = 0;
+    config.mode = flag;
+    ck_assert_int_eq(kvsp_merger_new(&m, &config),
+                     flag <= KVSP_MERGE_KEEP ? KVSP_OK : ARG);
+    kvsp_merger_free(m);
+    m = new_merger();
+    if (flag != KVSP_FINAL)
+      EXPECT_CALLS(CALL(kvsp_merger_write(m, "", 0, flag), ARG),
+                   CALL(kvsp_merger_write(m, NULL, 0, flag), ARG),
+                   CALL(kvsp_merger_write(m, "", 0, flag | KVSP_FINAL), ARG));
+    kvsp_merger_free(m);
+  }
+}
+END_TEST
+
+START_TEST(half_an_allocator_for_the_merger) {
+  for (unsigned which = 0; which < 8; which++) {
+    struct test_allocator a;
+    kvsp_merger_config config = {.struct_size = sizeof config,
+                                 .allocator = &a.allocator,
+                                 .output = drop};
+    kvsp_merger *m = NULL;
+    test_allocator_init(&a);
+    if (!(which & 1)) a.allocator.alloc = NULL;
+    if (!(which & 2)) a.allocator.resize = NULL;
+    if (!(which & 4)) a.allocator.release = NULL;
+    ck_assert_int_eq(kvsp_merger_new(&m, &config),
+                     which == 0 || which == 7 ? KVSP_OK : ARG);
+    kvsp_merger_free(m);
+    ck_assert_uint_eq(a.live_blocks, 0);
+  }
+}
+END_TEST
+
+/* While bytes are lent, for want of memory, there can be no others. */
+START_TEST(more_for_a_merger_that_waits) {
+  kvsp_limits limits = {.struct_size = sizeof limits, .max_memory = 1};
+  kvsp_merger *m = new_merger();
+  struct bytes b = {0};
+  build_fragments(&b, 1, 1);
+  ck_assert_int_eq(kvsp_merger_set_limits(m, &limits), KVSP_OK);
+  EXPECT_CALLS(
+      CALL(kvsp_merger_write(m, b.data, b.len, 0), KVSP_ERR_LIMIT_MEMORY),
+      CALL(kvsp_merger_write(m, b.data, b.len, 0), STATE),
+      CALL(kvsp_merger_write(m, NULL, 0, KVSP_FINAL), STATE),
+      CALL(kvsp_merger_write(m, NULL, 1, 0), ARG),
+      CALL(kvsp_merger_write(m, NULL, 0, 0), KVSP_ERR_LIMIT_MEMORY),
+      CALL(kvsp_merger_set_limits(m, NULL), KVSP_OK),
+      CALL(kvsp_merger_write(m, NULL, 0, 0), KVSP_OK),
+      CALL(kvsp_merger_write(m, NULL, 0, KVSP_FINAL), KVSP_END),
+      CALL(kvsp_merger_write(m, "x", 1, 0), KVSP_END),
+      CALL(kvsp_merger_write(m, NULL, 0, KVSP_FINAL), KVSP_END),
+      CALL(kvsp_merger_reset(m), KVSP_OK),
+      CALL(kvsp_merger_write(m, b.data, b.len, KVSP_FINAL), KVSP_END));
+  kvsp_merger_free(m);
+  bytes_free(&b);
+}
+END_TEST
+
+struct inside {
+  kvsp_merger *merger;
+  bool frees, in_item;
+  int rc, calls;
+};
+
+static int call_merger(struct inside *in) {
+  kvsp_merger_stats stats;
+  EXPECT_CALLS(
+      CALL(kvsp_merger_write(in->merger, "x", 1, 0), BUSY),
+      CALL(kvsp_merger_write(in->merger, NULL, 0, 0), BUSY),
+      CALL(kvsp_merger_reset(in->merger), BUSY),
+      CALL(kvsp_merger_set_limits(in->merger, NULL), BUSY),
+      CALL(kvsp_merger_error(in->merger)->status, KVSP_OK),
+      CALL(kvsp_merger_get_stats(in->merger, &stats, sizeof stats), KVSP_OK));
+  in->calls++;
+  if (!in->frees) return 0;
+  kvsp_merger_free(in->merger);
+  kvsp_merger_free(in->merger);
+  return in->rc;
+}
+
+static int call_from_output(void *user, const void *data, size_t len,
+                            const kvsp_merge_segment *segment) {
+  struct inside *in = user;
+  (void)data, (void)len, (void)segment;
+  return in->in_item ? 0 : call_merger(in);
+}
+
+static int call_from_item(void *user, const kvsp_item *item) {
+  struct inside *in = user;
+  int rc = in->in_item ? call_merger(in) : 0;
+  ck_assert(item->type == KVSP_ITEM_GAP || item->fragment); /* still there */
+  return rc;
+}
+
+/* _i: from which callback, freeing it or not, with which answer. */
+START_TEST(merger_calls_from_the_callback) {
+  struct test_allocator a;
+  struct inside in = {.frees = _i & 1, .in_item = _i & 2};
+  kvsp_merger_config config = {.struct_size = sizeof config,
+                               .allocator = &a.allocator,
+                               .output = call_from_output,
+                               .item = call_from_item,
+                               .user = &in};
+  struct bytes b = {0};
+  int rc;
+  in.rc = _i & 4 ? KVSP_ERR_USER - 5 : 0;
+  build_fragments(&b, 1, 2);
+  test_allocator_init(&a);
+  ck_assert_int_eq(kvsp_merger_new(&in.merger, &config), KVSP_OK);
+  rc = kvsp_merger_write(in.merger, b.data, b.len, KVSP_FINAL);
+  if (in.frees) {
+    ck_assert_int_eq(in.calls, 1);
+    ck_assert_int_eq(rc, in.rc ? in.rc : BUSY);
+  } else {
+    ck_assert_int_gt(in.calls, 5);
+    ck_assert_int_eq(rc, KVSP_END);
+    kvsp_merger_free(in.merger);
+  }
+  ck_assert_uint_eq(a.live_blocks, 0);
+  bytes_free(&b);
+}
+END_TEST
+
 /* ---- the suite ------------------------------------------------------ */
 
 int main(void) {
@@ -643,6 +842,12 @@ int main(void) {
   tcase_add_loop_test(tc, retain_of_a_frame_that_is_gone, 0, 4);
   tcase_add_loop_test(tc, free_from_the_callback, 0, 2);
   tcase_add_test(tc, calls_from_the_callback);
+  tcase_add_test(tc, null_for_the_merger);
+  tcase_add_test(tc, wrong_sizes_for_the_merger);
+  tcase_add_test(tc, wrong_flags_for_the_merger);
+  tcase_add_test(tc, half_an_allocator_for_the_merger);
+  tcase_add_test(tc, more_for_a_merger_that_waits);
+  tcase_add_loop_test(tc, merger_calls_from_the_callback, 0, 8);
   suite_add_tcase(suite, tc);
   runner = srunner_create(suite);
   srunner_run_all(runner, CK_ENV);

@@ -69,7 +69,7 @@ typedef struct kvsp_extractor kvsp_extractor;
 KVSP_API KVSP_MUST_CHECK int kvsp_extractor_new(
     kvsp_extractor **out, const kvsp_track *track,
     const kvsp_extractor_config *config);
-/* NULL is fine.  Not from its own callback. */
+/* NULL is fine.  From its own callback nothing happens. */
 KVSP_API void kvsp_extractor_free(kvsp_extractor *e);
 /*
  * One frame, whose bytes are copied as needed; NULL: no more frames, what is

@@ -264,7 +264,7 @@ int kvsp_extractor_new(kvsp_extractor **out, const kvsp_track *track,
 
 void kvsp_extractor_free(kvsp_extractor *e) {
   kvsp_allocator allocator;
-  if (!e) return;
+  if (!e || e->sending) return;
   allocator = e->allocator;
   close_codec(e);
   av_packet_free(&e->packet);

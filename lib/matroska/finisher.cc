@@ -7,7 +7,6 @@
 #include <matroska/KaxVersion.h>
 
 #include <algorithm>
-#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -228,13 +227,13 @@ int guarded(kvsp_finisher *f, Work work) {
 }
 
 bool is_config(const kvsp_finisher_config *config) {
-  size_t least = offsetof(kvsp_finisher_config, mode);
-  return config && config->struct_size >= least && config->write;
+  return config && config->struct_size == sizeof *config && config->write &&
+         config->mode <= KVSP_FINISH_KEEP &&
+         !(config->flags & ~static_cast<uint32_t>(KVSP_FINISH_NO_CHAPTERS));
 }
 
 void set_config(kvsp_finisher &f, const kvsp_finisher_config &config) {
-  memset(&f.config, 0, sizeof f.config);
-  memcpy(&f.config, &config, std::min(config.struct_size, sizeof f.config));
+  f.config = config;
   if (f.config.writing_app) {
     f.writing_app = f.config.writing_app;
     f.config.writing_app = f.writing_app.c_str();
@@ -262,7 +261,6 @@ int kvsp_finisher_new(kvsp_finisher **out, const kvsp_finisher_config *config) {
   try {
     auto f = std::make_unique<kvsp_finisher>();
     set_config(*f, *config);
-    if (f->config.mode > KVSP_FINISH_KEEP) return KVSP_ERR_ARG;
     f->file = std::make_unique<kvsp::File>(f->config);
     *out = f.release();
   } catch (const std::bad_alloc &) {

@@ -178,6 +178,43 @@ for name in merge extract ${HAVE_MATROSKA:+finish}; do
   ok "$name: no memory at all: no file" test ! -e made.mkv
 done
 
+# And each of the others, while something is written: what is beyond it is
+# missing, the rest is not.
+rest_is_made() { # at least as many frames as two.mkv has
+  [ "$(cat made*.mkv | "$KVSPARSE" elements - 2>/dev/null |
+    grep -c 'SimpleBlock')" -ge 4 ] || { [ "$name" = extract ] &&
+    [ "$(cat made*.mkv | wc -c)" -ge 4 ]; }
+}
+made_with() { # SUBCOMMAND LIMIT BEYOND RAISED
+  name=$1
+  case $name in
+    extract) made_options="--track 1" ;;
+    finish) made_options="--on-change split" ;;
+    *) made_options= ;;
+  esac
+  cat "$2.mkv" two.mkv >joined.mkv
+  rm -f made*
+  run "$name" joined.mkv -o made-%i.mkv $3 $made_options
+  ok "$name: max-$2: status 1" exited 1
+  ok "$name: max-$2: the option is told" told "--max-$2"
+  ok "$name: max-$2: the rest is made" rest_is_made
+  rm -f made*
+  run "$name" joined.mkv -o made-%i.mkv $4 $made_options
+  ok "$name: max-$2 raised: it is not told" not_told
+  ok "$name: max-$2 raised: the rest is made" rest_is_made
+}
+not_told() {
+  ! grep -q 'raises it' err
+}
+for writer in merge ${HAVE_FFMPEG:+extract} ${have_matroska:+finish}; do
+  made_with "$writer" depth "" "--max-depth 40"
+  made_with "$writer" tracks "" "--max-tracks 65"
+  made_with "$writer" tags "" "--max-tags 257"
+  made_with "$writer" value "" "--max-value 2M"
+  made_with "$writer" frame "--max-frame 150k" "--max-frame 200000"
+done
+rm -f made*
+
 # The default for frames: more than 64M, through a pipe.
 block $((64 * 1048576 + 1)) | "$KVSPARSE" info - >out 2>err
 ok "the default of --max-frame is 64M" one_complaint '--max-frame raises it'

@@ -202,7 +202,7 @@ START_TEST(built_streams_without_memory) {
 }
 END_TEST
 
-/* A few fragments are enough. */
+/* A few fragments are enough; with KVSPARSE_SHORT, one way for each file. */
 #define CAPTURE_MAX 100000u
 
 static void fail_over_capture(const char *folder, const char *name,
@@ -212,7 +212,8 @@ static void fail_over_capture(const char *folder, const char *name,
   size_t len = b->len < CAPTURE_MAX ? b->len : CAPTURE_MAX;
   uint8_t *copy = guard_copy(b->data, len);
   struct bytes part = {copy, len, 0};
-  bool kvs = strncmp(folder, "kvs-", 4) == 0;
+  bool kvs =
+      strncmp(folder, "kvs-", 4) == 0 && getenv("KVSPARSE_SHORT") == NULL;
   (void)name;
   for (size_t i = 0; i < (kvs ? COUNT(configs) : 1); i++, turn++)
     fail_in_turn(&configs[turn % COUNT(configs)], chunks[turn % 3], &part);
@@ -224,7 +225,7 @@ static const char *const folders[] = {"kvs-getmedia", "kvs-picgen",
 
 START_TEST(captures_without_memory) {
   corpus_each(folders[_i], fail_over_capture);
-  ck_assert_uint_gt(faults, 100);
+  ck_assert_uint_gt(faults, 30);
   print_faults(folders[_i]);
 }
 END_TEST

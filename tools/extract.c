@@ -59,6 +59,7 @@ struct extract {
   char contact[EXTRACT_CONTACT_SIZE]; /* of the fragment at hand; "": none  */
   bool restart;       /* the times of this fragment began anew             */
   unsigned restarted; /* bits of the channels that know                    */
+  bool has_whole_fragment; /* one with frames has ended                     */
   uint64_t gaps;
   char seen[256]; /* the tracks of the stream, for messages                */
   /* Of the frame at hand: */
@@ -205,21 +206,39 @@ static int on_bytes(void *user, kvsp_view data, int64_t pts_ns) {
 
 /* Frames. */
 
-/* Another codec: another stream, in a file of its own. */
-static int end_stream(struct extract *x) {
-  struct extract_track *t = &x->tracks[x->channel];
+/* What comes next belongs into another file. */
+static int end_file(struct extract *x, const char *why) {
   int status;
-  if (!t->open) return 0;
-  if (extract_track_close(t) != 0) return KVSP_PAUSED;
-  if (x->sound.open) return 0; /* the writer sees for itself */
   if (!x->file.open) return 0;
   status = extract_file_close(&x->file, EXIT_WELL);
   if (status != EXIT_WELL) return stop(x, status);
   if (extract_file_takes_more(&x->file)) return 0;
   complain(
-      "the track's codec changes, and the output takes one stream only: -o "
-      "FILE gives each a file of its own");
+      "%s, and the output takes one stream only: -o FILE gives each a file of "
+      "its own",
+      why);
   return stop(x, EXIT_FAILED);
+}
+
+/* Another codec: another stream, in a file of its own. */
+static int end_stream(struct extract *x) {
+  struct extract_track *t = &x->tracks[x->channel];
+  if (!t->open) return 0;
+  if (extract_track_close(t) != 0) return KVSP_PAUSED;
+  if (x->sound.open) return 0; /* the writer sees for itself */
+  return end_file(x, "the track's codec changes");
+}
+
+/* What is still inside of decoders comes out. */
+static int close_tracks(struct extract *x) {
+  for (unsigned i = 0; i < 2; i++) {
+    x->channel = i;
+    x->frame = NULL;
+    x->frame_restarts = false;
+    if (x->tracks[i].open && extract_track_close(&x->tracks[i]) != 0)
+      return KVSP_PAUSED;
+  }
+  return 0;
 }
 
 static int put_frame(struct extract *x, unsigned channel,
@@ -260,6 +279,7 @@ static int put_held(struct extract *x, const kvsp_fragment *fragment,
   kvsp_frame frame;
   memset(&frame, 0, sizeof frame);
   frame.data = held_frames_data(&x->held, index);
+  frame.codec_state = held_frames_state(&x->held, index);
   frame.track = track_of(x, fragment, h->channel);
   frame.fragment = fragment;
   frame.flags = h->flags;
@@ -275,8 +295,12 @@ static int follow_contact(struct extract *x) {
   int status = EXIT_WELL;
   if (x->contact[0] == '\0' || strcmp(x->contact, x->file.contact) == 0)
     return 0;
-  if (x->file.contact[0] != '\0')
+  if (x->file.contact[0] != '\0') {
+    if (close_tracks(x) != 0) return KVSP_PAUSED;
     status = sound_writer_end(&x->sound, EXIT_WELL);
+    if (status == EXIT_WELL && end_file(x, "another call begins") != 0)
+      return KVSP_PAUSED;
+  }
   memcpy(x->file.contact, x->contact, sizeof x->contact);
   return status == EXIT_WELL ? 0 : stop(x, status);
 }
@@ -296,6 +320,13 @@ static int let_go(struct extract *x, const kvsp_fragment *fragment) {
   return rc;
 }
 
+/* Two tracks begin together; and what sound is and whose may stand behind it.
+ * Where a whole fragment had nothing of that kind, the next ones have not,
+ * either. */
+static bool may_wait(const struct extract *x) {
+  return x->options.stereo || x->contact[0] != '\0' || !x->has_whole_fragment;
+}
+
 static int hold(struct extract *x, unsigned channel, const kvsp_frame *frame) {
   bool restart = x->restart && !(x->restarted & (1u << channel));
   x->restarted |= 1u << channel;
@@ -303,7 +334,7 @@ static int hold(struct extract *x, unsigned channel, const kvsp_frame *frame) {
     complain("out of memory");
     return stop(x, EXIT_FAILED);
   }
-  if (x->held.size < HELD_MAX) return 0;
+  if (may_wait(x) && x->held.size < HELD_MAX) return 0;
   return let_go(x, frame->fragment);
 }
 
@@ -362,7 +393,9 @@ static int on_item(void *user, const kvsp_item *item) {
     case KVSP_ITEM_FRAGMENT: return on_fragment(x, item);
     case KVSP_ITEM_FRAME: return on_frame(x, item->frame);
     case KVSP_ITEM_TAGS: find_contact(x, item); return 0;
-    case KVSP_ITEM_FRAGMENT_END: return let_go(x, item->fragment);
+    case KVSP_ITEM_FRAGMENT_END:
+      x->has_whole_fragment |= item->fragment->frame_count > 0;
+      return let_go(x, item->fragment);
     case KVSP_ITEM_GAP: on_gap(x, item->gap); return 0;
     default: return 0;
   }
@@ -435,13 +468,7 @@ done:
 /* What is still inside of decoders, and the files. */
 static int finish(struct extract *x) {
   int status;
-  for (unsigned i = 0; i < 2; i++) {
-    x->channel = i;
-    x->frame = NULL;
-    x->frame_restarts = false;
-    if (x->status == EXIT_WELL && x->tracks[i].open)
-      (void)extract_track_close(&x->tracks[i]);
-  }
+  if (x->status == EXIT_WELL) (void)close_tracks(x);
   status = sound_writer_end(&x->sound, x->status);
   return extract_file_close(&x->file, status);
 }

@@ -23,9 +23,9 @@ int held_frames_add(struct held_frames *held, const kvsp_frame *frame,
   void *bytes = held->bytes;
   void *frames = held->frames;
   struct held_frame *h;
-  if (frame->data.len > SIZE_MAX - held->size) return -1;
-  if (grow(&bytes, &held->capacity, held->size + frame->data.len, 1) != 0)
-    return -1;
+  size_t length = frame->data.len + frame->codec_state.len; /* in memory */
+  if (length > SIZE_MAX - held->size) return -1;
+  if (grow(&bytes, &held->capacity, held->size + length, 1) != 0) return -1;
   held->bytes = bytes;
   if (grow(&frames, &held->frame_capacity, held->count + 1, sizeof *h) != 0)
     return -1;
@@ -33,6 +33,7 @@ int held_frames_add(struct held_frames *held, const kvsp_frame *frame,
   h = &held->frames[held->count++];
   h->offset = held->size;
   h->length = frame->data.len;
+  h->state_length = frame->codec_state.len;
   h->channel = channel;
   h->restart = restart;
   h->flags = frame->flags;
@@ -40,7 +41,10 @@ int held_frames_add(struct held_frames *held, const kvsp_frame *frame,
   h->producer_time_ns = frame->producer_time_ns;
   if (h->length > 0)
     memcpy(held->bytes + h->offset, frame->data.data, h->length);
-  held->size += h->length;
+  if (h->state_length > 0)
+    memcpy(held->bytes + h->offset + h->length, frame->codec_state.data,
+           h->state_length);
+  held->size += length;
   return 0;
 }
 
@@ -48,6 +52,13 @@ kvsp_view held_frames_data(const struct held_frames *held, size_t index) {
   const struct held_frame *h = &held->frames[index];
   kvsp_view v = {held->bytes + h->offset, h->length};
   return v;
+}
+
+kvsp_view held_frames_state(const struct held_frames *held, size_t index) {
+  const struct held_frame *h = &held->frames[index];
+  kvsp_view none = {NULL, 0};
+  kvsp_view state = {held->bytes + h->offset + h->length, h->state_length};
+  return h->state_length > 0 ? state : none;
 }
 
 void held_frames_clear(struct held_frames *held) {

@@ -12,6 +12,7 @@
 
 struct held_frame {
   size_t offset, length; /* in bytes                                       */
+  size_t state_length;   /* of its CodecState, which lies behind it        */
   unsigned channel;
   bool restart; /* the first of its fragment, whose times began anew       */
   uint32_t flags;
@@ -31,6 +32,8 @@ int held_frames_add(struct held_frames *held, const kvsp_frame *frame,
                     unsigned channel, bool restart);
 /* Its bytes, until the next call that adds one. */
 kvsp_view held_frames_data(const struct held_frames *held, size_t index);
+/* Its CodecState; data NULL: it has none. */
+kvsp_view held_frames_state(const struct held_frames *held, size_t index);
 /* Forgets all, keeps the memory. */
 void held_frames_clear(struct held_frames *held);
 void held_frames_free(struct held_frames *held);

@@ -129,6 +129,34 @@ ok "and for the second call" wav s-2.wav 8000 2 2 440
 ok "a pipe takes one call only" grep -q 'takes one only' err
 ok "and that call is whole" [ "$(wc -c <out)" -eq 844 ]
 
+run extract --track 1 --format raw -o r.bin calls.mkv
+ok "the frames as they are: a file for each call, too" [ "$(wc -c <r.bin)" \
+  -eq 320 ]
+ok "and for the second" [ "$(wc -c <r-2.bin)" -eq 320 ]
+
+# --- live -------------------------------------------------------------------
+
+# The first fragment has neither ContactId nor MimeType behind it: so the sound
+# of the second need not wait for its end.
+mkfifo live
+bytes "$(head_of "$(sound_track 01 SOUND)" "")$(cluster 0 "$(block 1 0 \
+  "$one")")" >plain.mkv
+{
+  cat plain.mkv plain.mkv
+  exec sleep 20
+} >live &
+writer=$!
+mkfifo live_out
+cat live_out >live.out & # a file would wait until it is whole
+"$KVSPARSE" extract -q --format raw - <live >live_out 2>err &
+program=$!
+both_are_there() { [ "$(wc -c <live.out)" -eq 320 ]; }
+ok "sound leaves as it comes" wait_until both_are_there
+kill -s TERM "$program"
+wait "$program" 2>/dev/null
+kill -s KILL "$writer" 2>/dev/null
+wait "$writer" 2>/dev/null
+
 # --- what cannot be -----------------------------------------------------------
 
 run extract --track 9 -o x.wav first.mkv

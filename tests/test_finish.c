@@ -851,6 +851,59 @@ START_TEST(tracks_say_all_they_said) {
 }
 END_TEST
 
+/* A caller may make items himself: of what is no element, and what libebml
+ * cannot write, nothing gets into the file. */
+START_TEST(entries_that_are_none) {
+  static const struct {
+    const char *bytes;
+    size_t len, kept; /* so many of them                                    */
+  } entries[] = {{"", 0, 0},
+                 {"\x08\x11\x22\x33\x44\x81x", 7, 0}, /* an ID of 5 bytes  */
+                 {"\x55\xAA\x81\x01\x55\xAA\x82\x01", 8, 4}, /* cut off    */
+                 {"\x55\xAA\x81\x01\x00\x00", 6, 4},
+                 {"\x55\xAA\xFF", 3, 0},  /* of unknown size               */
+                 {"\xE0\x80", 2, 0},      /* no picture size               */
+                 {"\xD7\x81\x09", 3, 0}}; /* which is the table's          */
+  for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
+    const struct bytes kept = {(uint8_t *)(uintptr_t)entries[i].bytes,
+                               entries[i].kept, entries[i].kept};
+    kvsp_track track;
+    const kvsp_track *tracks = &track;
+    kvsp_fragment fragment;
+    kvsp_frame frame;
+    kvsp_item item;
+    struct work w;
+    memset(&track, 0, sizeof track);
+    memset(&fragment, 0, sizeof fragment);
+    memset(&frame, 0, sizeof frame);
+    memset(&item, 0, sizeof item);
+    track.number = 1;
+    track.type = KVSP_TRACK_VIDEO;
+    track.entry.data = (const uint8_t *)entries[i].bytes;
+    track.entry.len = entries[i].len;
+    fragment.tracks = &tracks;
+    fragment.track_count = 1;
+    frame.track = &track;
+    frame.fragment = &fragment;
+    frame.data = track.entry;
+    frame.data.len = frame.size = 0;
+    item.fragment = &fragment;
+    item.frame = &frame;
+    work_start(&w, KVSP_FINISH_REBASE);
+    ck_assert_int_eq(kvsp_finisher_new(&w.finisher, &w.config), KVSP_OK);
+    item.type = KVSP_ITEM_FRAGMENT;
+    ck_assert_int_eq(kvsp_finisher_item(w.finisher, &item), KVSP_OK);
+    item.type = KVSP_ITEM_FRAME;
+    ck_assert_int_eq(kvsp_finisher_item(w.finisher, &item), KVSP_OK);
+    end_file(&w, KVSP_OK);
+    read_back(&w);
+    ck_assert_msg(w.out.count == 1, "entry %zu", i);
+    ck_assert_msg(contains(&w.files[0].bytes, &kept), "entry %zu", i);
+    work_clear(&w);
+  }
+}
+END_TEST
+
 static void put_lying_audio(struct bytes *b) {
   mux_float(b, KVSP_ID_SAMPLING_FREQUENCY, 44100);
   mux_float(b, KVSP_ID_OUTPUT_SAMPLING_FREQUENCY, 88200);
@@ -1302,6 +1355,7 @@ static Suite *finish_suite(void) {
   tcase_add_test(t, audio_is_what_the_tag_says);
   tcase_add_test(t, tracks_tell_the_same);
   tcase_add_test(t, tracks_say_all_they_said);
+  tcase_add_test(t, entries_that_are_none);
   tcase_add_test(t, lies_are_not_kept);
   tcase_add_test(t, other_tracks_want_another_file);
   tcase_add_test(t, tags_have_their_chapter);

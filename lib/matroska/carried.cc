@@ -16,6 +16,9 @@ using namespace libmatroska;
 
 namespace {
 
+/* What libebml can write, and what Matroska has. */
+const unsigned kIdSizeMost = 4;
+
 /* Of any ID and type; libmatroska sees nothing but its size. */
 class Carried : public EbmlDummy {
  public:
@@ -93,7 +96,7 @@ bool has_id(const EbmlElement &element, uint32_t id) {
 void carry(KaxTrackEntry &entry, kvsp_view source) {
   Child child;
   while (next(source, child)) {
-    if (is_left_out(child.id)) continue;
+    if (is_left_out(child.id) || child.id_size > kIdSizeMost) continue;
     EbmlId id(static_cast<uint32_t>(child.id), child.id_size);
     entry.PushElement(*new Carried(id, child.payload));
   }

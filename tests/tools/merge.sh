@@ -209,6 +209,11 @@ if [ -n "$HAVE_FFMPEG" ] && command -v ffprobe >/dev/null 2>&1; then
   if have gst-launch-1.0; then
     ok "GStreamer's matroskademux gets every frame" \
       gst_delivers played.mkv "$expected"
+    "$KVSPARSE" generate --size 160x120 --seconds 2 --live |
+      "$KVSPARSE" merge - | gst-launch-1.0 -v fdsrc ! matroskademux ! \
+      identity silent=false ! fakesink >gst.out 2>&1
+    ok "generate | merge | matroskademux" \
+      test "$(grep -c 'identity.*chain' gst.out)" -eq 60
   else
     skip "GStreamer's matroskademux gets it" "no gst-launch-1.0 here"
   fi

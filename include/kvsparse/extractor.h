@@ -2,13 +2,60 @@
  * extractor.h - frames of one track in, an elementary stream out: what a
  * decoder, a player or an archive takes without Matroska around it.
  *
- *   kvsp_extractor_new(&extractor, track, &config);
- *   for each of its frames, in the order of the stream:
- *     kvsp_extractor_send(extractor, frame, callback, user);
- *   kvsp_extractor_send(extractor, NULL, callback, user);
- *   kvsp_extractor_free(extractor);
+ * A whole program, which takes the H.264 or H.265 of track 1 out of a stream:
  *
- * What the callback gets, written one behind the other, is the stream.  Where
+ *   #include <kvsparse/extractor.h>
+ *   #include <stdio.h>
+ *
+ *   static int on_extract(void *user, const kvsp_extract *extract) {
+ *     kvsp_view v = extract->data;
+ *     return fwrite(v.data, 1, v.len, (FILE *)user) == v.len ? 0
+ *                                                            : KVSP_ERR_USER;
+ *   }
+ *
+ *   static int on_item(void *user, const kvsp_item *item) {
+ *     kvsp_extractor_config config = {.struct_size = sizeof config};
+ *     kvsp_extractor **extractor = (kvsp_extractor **)user;
+ *     const kvsp_frame *frame = item->frame;
+ *     int rc = KVSP_OK;
+ *     config.format = KVSP_EXTRACT_ANNEXB;
+ *     if (item->type != KVSP_ITEM_FRAME) return KVSP_OK;
+ *     if (!*extractor)
+ *       rc = kvsp_extractor_new(extractor, frame->track, &config);
+ *     if (rc == KVSP_OK)
+ *       rc = kvsp_extractor_send(*extractor, frame, on_extract, stdout);
+ *     return rc == KVSP_ERR_CODEC ? KVSP_OK : rc;
+ *   }
+ *
+ *   int main(void) {
+ *     static const uint64_t track = 1;
+ *     kvsp_reader_config config = {.struct_size = sizeof config};
+ *     kvsp_extractor *extractor = NULL;
+ *     kvsp_reader *reader;
+ *     char buffer[65536];
+ *     size_t n;
+ *     int rc;
+ *     config.flags = KVSP_READ_DECOMPRESS;
+ *     config.tracks = &track;
+ *     config.track_count = 1;
+ *     if (kvsp_reader_new(&reader, &config) != KVSP_OK) return 1;
+ *     do {
+ *       n = fread(buffer, 1, sizeof buffer, stdin);
+ *       rc = kvsp_reader_visit(reader, buffer, n, n ? 0 : KVSP_FINAL, on_item,
+ *                              &extractor);
+ *     } while (rc == KVSP_OK);
+ *     if (rc == KVSP_END && extractor)
+ *       rc = kvsp_extractor_send(extractor, NULL, on_extract, stdout);
+ *     kvsp_extractor_free(extractor);
+ *     kvsp_reader_free(reader);
+ *     return rc >= 0 && fclose(stdout) == 0 ? 0 : 1;
+ *   }
+ *
+ * libavcodec's filters may log that parameter sets are missing: they need not
+ * know them, and do not get them.  av_log_set_level() keeps them quiet.
+ *
+ * Give it the frames in the order of the stream, and NULL at its end.  What the
+ * callback gets, written one behind the other, is the elementary stream.  Where
  * the track's CodecPrivate changes, or a frame brings a CodecState (which counts
  * to the end of its fragment), the extractor follows; where its CodecID
  * changes, it takes no more (KVSP_ERR_UNSUPPORTED): that is another stream.

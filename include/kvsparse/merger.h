@@ -9,15 +9,35 @@
  * come.  What belongs to one fragment only is left out: Tags, SeekHead, Cues,
  * Void, a Duration.
  *
- *   kvsp_merger_config config = {.struct_size = sizeof config};
- *   config.output = on_output;
- *   config.user = file;
- *   rc = kvsp_merger_new(&merger, &config);
- *   ...
- *   rc = kvsp_merger_write(merger, data, len, 0);
- *   ...
- *   rc = kvsp_merger_write(merger, NULL, 0, KVSP_FINAL);
- *   kvsp_merger_free(merger);
+ * A whole program:
+ *
+ *   #include <kvsparse/merger.h>
+ *   #include <stdio.h>
+ *
+ *   static int on_output(void *user, const void *data, size_t len,
+ *                        const kvsp_merge_segment *segment) {
+ *     if (segment && segment->index > 0) return KVSP_ERR_USER;
+ *     return fwrite(data, 1, len, (FILE *)user) == len ? 0 : KVSP_ERR_USER;
+ *   }
+ *
+ *   int main(void) {
+ *     kvsp_merger_config config = {.struct_size = sizeof config};
+ *     kvsp_merger *merger;
+ *     char buffer[65536];
+ *     size_t n;
+ *     int rc;
+ *     config.output = on_output;
+ *     config.user = stdout;
+ *     if (kvsp_merger_new(&merger, &config) != KVSP_OK) return 1;
+ *     do {
+ *       n = fread(buffer, 1, sizeof buffer, stdin);
+ *       rc = kvsp_merger_write(merger, buffer, n, n ? 0 : KVSP_FINAL);
+ *     } while (rc == KVSP_OK);
+ *     if (rc != KVSP_END)
+ *       fprintf(stderr, "%s\n", kvsp_merger_error(merger)->message);
+ *     kvsp_merger_free(merger);
+ *     return rc == KVSP_END && fclose(stdout) == 0 ? 0 : 1;
+ *   }
  */
 #ifndef KVSPARSE_MERGER_H
 #define KVSPARSE_MERGER_H

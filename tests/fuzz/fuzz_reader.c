@@ -71,7 +71,7 @@ struct reading {
 static void choose(struct choices *c, struct fuzz_input *in) {
   unsigned more;
   memset(c, 0, sizeof *c);
-  c->flags = fuzz_byte(in) % 32;
+  c->flags = fuzz_byte(in) % 64;
   fuzz_cuts_choose(&c->cuts, in);
   more = fuzz_byte(in);
   c->gives_up = more & 1;

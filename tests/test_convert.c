@@ -325,7 +325,8 @@ START_TEST(memory_may_be_replaced) {
     memory.fail_at = 0;
     ck_assert_int_eq(kvsp_av_convert(&c, frame, &p), KVSP_OK);
     compare(&r, &p, "yuv420p", &now, 1, 2);
-    ck_assert_ptr_eq(c.target->buf[0]->data, c.memory);
+    ck_assert_int_eq(kvsp_av_convert_owns(&c, &p), 1);
+    ck_assert_ptr_eq(c.target->data[0], p.plane[0]);
     av_free(r.data);
     av_frame_free(&frame);
   }

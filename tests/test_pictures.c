@@ -182,6 +182,140 @@ START_TEST(pictures_equal_the_reference) {
 }
 END_TEST
 
+/* What is kept is as it was when all else is gone, and its samples are nobody
+ * else's. */
+struct kept {
+  kvsp_picture *pictures[24];
+  size_t count;
+};
+
+static int on_picture_to_keep(void *user, const kvsp_picture *picture) {
+  struct kept *k = user;
+  kvsp_picture *kept = NULL;
+  ck_assert_int_eq(kvsp_picture_retain(picture, &kept), KVSP_OK);
+  ck_assert_ptr_eq(kept->plane[0], picture->plane[0]);
+  k->pictures[k->count++] = kept;
+  return 0;
+}
+
+START_TEST(kept_pictures_outlive_everything) {
+  static const uint32_t formats[] = {KVSP_PICTURE_RGB24, KVSP_PICTURE_NATIVE};
+  struct test_allocator memory;
+  kvsp_pictures_config config = {.struct_size = sizeof config};
+  const int format = (int)formats[_i];
+  struct encoded e;
+  struct bytes b = {0};
+  struct kept k = {.count = 0};
+  kvsp_picture *again = NULL;
+  kvsp_pictures *p;
+  test_allocator_init(&memory);
+  config.allocator = &memory.allocator;
+  config.format = formats[_i];
+  encode_video(&e, "libx264", 96, 80, 2, 0);
+  add_stream(&b, &e, 0);
+  p = open_pictures(&config);
+  ck_assert_int_eq(visit_chunks(p, &b, 999, on_picture_to_keep, &k), KVSP_END);
+  kvsp_pictures_free(p);
+  ck_assert_uint_eq(k.count, 24);
+  p = open_pictures(&config);
+  for (size_t i = 0; i < k.count; i++) {
+    kvsp_picture *kept = k.pictures[i];
+    const kvsp_picture *now;
+    uint8_t *row;
+    while (kvsp_pictures_next(p, &now) == KVSP_NEED_INPUT)
+      ck_assert_int_eq(kvsp_pictures_input(p, b.data, b.len, KVSP_FINAL),
+                       KVSP_OK);
+    ck_assert_uint_eq(kept->index, i);
+    ck_assert_uint_eq(kept->offset, now->offset);
+    ck_assert_int_eq(kept->fragment_number.len > 0, 1);
+    ck_assert_mem_eq(kept->fragment_number.data, now->fragment_number.data,
+                     now->fragment_number.len);
+    ck_assert_mem_eq(kept->plane[0], now->plane[0], kept->width);
+    ck_assert_int_eq(kept->avframe != NULL, format == KVSP_PICTURE_NATIVE);
+    ck_assert_int_eq(kvsp_picture_retain(kept, &again), KVSP_ERR_STATE);
+    if (format == KVSP_PICTURE_NATIVE) continue;
+    row = (uint8_t *)(uintptr_t)kept->plane[0];
+    memset(row, 0xAA, (size_t)kept->stride[0] * kept->height);
+  }
+  kvsp_pictures_free(p);
+  for (size_t i = 0; i < k.count; i++) kvsp_picture_release(k.pictures[i]);
+  ck_assert_uint_eq(memory.live_blocks, 0);
+  bytes_free(&b);
+  encoded_free(&e);
+}
+END_TEST
+
+START_TEST(keeping_is_refused) {
+  struct encoded e;
+  struct bytes b = {0};
+  const kvsp_picture *picture;
+  kvsp_picture before, *kept = NULL;
+  kvsp_pictures *p = open_pictures(NULL);
+  encode_video(&e, "libx264", 96, 80, 0, 0);
+  add_stream(&b, &e, 0);
+  ck_assert_int_eq(kvsp_pictures_input(p, b.data, b.len, KVSP_FINAL), KVSP_OK);
+  ck_assert_int_eq(kvsp_pictures_next(p, &picture), KVSP_OK);
+  before = *picture;
+  ck_assert_int_eq(kvsp_picture_retain(NULL, &kept), KVSP_ERR_ARG);
+  ck_assert_int_eq(kvsp_picture_retain(picture, NULL), KVSP_ERR_ARG);
+  ck_assert_int_eq(kvsp_pictures_next(p, &picture), KVSP_OK);
+  ck_assert_int_eq(kvsp_picture_retain(&before, &kept), KVSP_ERR_STATE);
+  ck_assert_ptr_null(kept);
+  kvsp_picture_release(NULL);
+  kvsp_pictures_free(p);
+  bytes_free(&b);
+  encoded_free(&e);
+}
+END_TEST
+
+/* Items between the pictures are those of a reader, but for frames. */
+START_TEST(items_come_between_pictures) {
+  struct encoded e;
+  struct bytes b = {0};
+  const kvsp_picture *picture;
+  const kvsp_item *item;
+  size_t pictures = 0, begun = 0, ended = 0, tags = 0;
+  int rc;
+  kvsp_pictures *p = open_pictures(NULL);
+  encode_video(&e, "libx264", 96, 80, 2, 0);
+  add_stream(&b, &e, 0);
+  ck_assert_int_eq(kvsp_pictures_input(p, b.data, b.len, KVSP_FINAL), KVSP_OK);
+  for (rc = kvsp_pictures_next_item(p, &item, &picture); rc == KVSP_OK;
+       rc = kvsp_pictures_next_item(p, &item, &picture)) {
+    ck_assert_int_eq((item != NULL) + (picture != NULL), 1);
+    pictures += picture != NULL;
+    if (item == NULL) continue;
+    ck_assert_int_ne(item->type, KVSP_ITEM_FRAME);
+    begun += item->type == KVSP_ITEM_FRAGMENT;
+    ended += item->type == KVSP_ITEM_FRAGMENT_END;
+    tags += item->type == KVSP_ITEM_TAGS;
+  }
+  ck_assert_int_eq(rc, KVSP_END);
+  ck_assert_uint_eq(pictures, 24);
+  ck_assert_uint_eq(begun, 3);
+  ck_assert_uint_eq(ended, 3);
+  ck_assert_uint_eq(tags, 6);
+  ck_assert_int_eq(kvsp_pictures_next_item(p, NULL, &picture), KVSP_ERR_ARG);
+  ck_assert_int_eq(kvsp_pictures_next_item(p, &item, NULL), KVSP_ERR_ARG);
+  ck_assert_int_eq(kvsp_pictures_next_item(NULL, &item, &picture),
+                   KVSP_ERR_ARG);
+  kvsp_pictures_free(p);
+  bytes_free(&b);
+  encoded_free(&e);
+}
+END_TEST
+
+START_TEST(sizes_of_structs) {
+  ck_assert_uint_eq(kvsp_av_sizeof("kvsp_picture"), sizeof(kvsp_picture));
+  ck_assert_uint_eq(kvsp_av_sizeof("kvsp_pictures_config"),
+                    sizeof(kvsp_pictures_config));
+  ck_assert_uint_eq(kvsp_av_sizeof("kvsp_pictures_stats"),
+                    sizeof(kvsp_pictures_stats));
+  ck_assert_uint_eq(kvsp_av_sizeof("kvsp_frame"), 0);
+  ck_assert_uint_eq(kvsp_av_sizeof(NULL), 0);
+}
+END_TEST
+
 /* Pull and reserve/commit give the same; after a reset all of it again. */
 START_TEST(pulling_gives_the_same) {
   struct encoded e;
@@ -776,6 +910,10 @@ static TCase *stream_case(void) {
   tcase_set_timeout(tc, 300);
   tcase_add_loop_test(tc, pictures_equal_the_reference, 0, 8);
   tcase_add_test(tc, pulling_gives_the_same);
+  tcase_add_loop_test(tc, kept_pictures_outlive_everything, 0, 2);
+  tcase_add_test(tc, keeping_is_refused);
+  tcase_add_test(tc, items_come_between_pictures);
+  tcase_add_test(tc, sizes_of_structs);
   tcase_add_test(tc, low_delay_gives_each_at_once);
   tcase_add_loop_test(tc, tracks_change_between_fragments, 0, 2);
   tcase_add_loop_test(tc, several_tracks, 0, 3);

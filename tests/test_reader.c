@@ -549,6 +549,107 @@ START_TEST(same_fault_however_cut) {
 END_TEST
 
 /* Pieces without bytes change nothing, wherever they come. */
+/* Frames and what follows them, as one by one. */
+static void expect_same_frames(const struct bytes *b, uint32_t flags,
+                               size_t chunk) {
+  struct recorder one = {.flags = RECORD_NO_STATE};
+  struct recorder several = {.flags = RECORD_NO_STATE};
+  kvsp_reader_config config = {.struct_size = sizeof config};
+  int rc;
+  config.flags = flags;
+  rc = record_stream(&config, FEED_PULL, b->data, b->len, chunk, &one);
+  ck_assert_int_eq(
+      record_stream(&config, FEED_FRAMES, b->data, b->len, chunk, &several),
+      rc);
+  ck_assert_int_eq(texts_equal(recorder_text(&one), recorder_text(&several),
+                               "several frames at once"),
+                   1);
+  recorder_clear(&one);
+  recorder_clear(&several);
+}
+
+START_TEST(several_frames_at_once) {
+  static const uint32_t flags[] = {0, KVSP_READ_KEY_FRAMES, KVSP_READ_NO_DATA,
+                                   KVSP_READ_STRICT};
+  struct bytes b = {0};
+  build_everything(&b);
+  for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+    for (size_t chunk = 0; chunk < b.len; chunk = chunk * 2 + 1)
+      expect_same_frames(&b, flags[i], chunk);
+  memset(b.data + b.len / 2, 0xFF, 20);
+  for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+    for (size_t chunk = 0; chunk < b.len; chunk = chunk * 2 + 1)
+      expect_same_frames(&b, flags[i], chunk);
+  bytes_free(&b);
+}
+END_TEST
+
+/* One call for all of what was lent, each where it was lent; a frame that was
+ * put together comes alone. */
+START_TEST(frames_stay_until_the_next_call) {
+  struct bytes b = {0};
+  kvsp_frame frames[16];
+  const kvsp_item *item;
+  size_t count, cut;
+  kvsp_reader *r = new_reader(NULL);
+  build_fragments(&b, 1, 1);
+  ck_assert_int_eq(kvsp_reader_input(r, b.data, b.len, 0), KVSP_OK);
+  (void)next_of(r, KVSP_ITEM_FRAGMENT);
+  ck_assert_int_eq(
+      kvsp_reader_next_frames(r, frames, sizeof *frames, 16, &count, &item),
+      KVSP_OK);
+  ck_assert_uint_eq(count, 4);
+  ck_assert_int_eq(item->type, KVSP_ITEM_TAGS);
+  for (size_t i = 0; i < count; i++)
+    ck_assert_ptr_eq(frames[i].data.data, b.data + frames[i].offset);
+  cut = (size_t)frames[1].offset + 10;
+  ck_assert_int_eq(kvsp_reader_reset(r), KVSP_OK);
+  ck_assert_int_eq(kvsp_reader_input(r, b.data, cut, 0), KVSP_OK);
+  (void)next_of(r, KVSP_ITEM_FRAGMENT);
+  ck_assert_int_eq(
+      kvsp_reader_next_frames(r, frames, sizeof *frames, 16, &count, &item),
+      KVSP_NEED_INPUT);
+  ck_assert_uint_eq(count, 1);
+  ck_assert_ptr_null(item);
+  ck_assert_int_eq(kvsp_reader_input(r, b.data + cut, b.len - cut, 0), KVSP_OK);
+  ck_assert_int_eq(
+      kvsp_reader_next_frames(r, frames, sizeof *frames, 16, &count, &item),
+      KVSP_OK);
+  ck_assert_uint_eq(count, 1);
+  ck_assert_ptr_null(item);
+  ck_assert_int_eq(
+      kvsp_reader_next_frames(r, frames, sizeof *frames, 1, &count, &item),
+      KVSP_OK);
+  ck_assert_uint_eq(count, 1);
+  kvsp_reader_free(r);
+  bytes_free(&b);
+}
+END_TEST
+
+START_TEST(wrong_calls_of_next_frames) {
+  kvsp_frame frame;
+  const kvsp_item *item;
+  size_t count = 7;
+  kvsp_reader *r = new_reader(NULL);
+  const size_t size = sizeof frame;
+  ck_assert_int_eq(
+      kvsp_reader_next_frames(NULL, &frame, size, 1, &count, &item),
+      KVSP_ERR_ARG);
+  ck_assert_uint_eq(count, 0);
+  ck_assert_int_eq(kvsp_reader_next_frames(r, NULL, size, 1, &count, &item),
+                   KVSP_ERR_ARG);
+  ck_assert_int_eq(kvsp_reader_next_frames(r, &frame, 0, 1, &count, &item),
+                   KVSP_ERR_ARG);
+  ck_assert_int_eq(kvsp_reader_next_frames(r, &frame, size, 0, &count, &item),
+                   KVSP_ERR_ARG);
+  ck_assert_int_eq(kvsp_reader_next_frames(r, &frame, size, 1, NULL, &item),
+                   KVSP_ERR_ARG);
+  ck_assert_int_eq(kvsp_reader_next_frames(r, &frame, size, 1, &count, NULL),
+                   KVSP_ERR_ARG);
+  kvsp_reader_free(r);
+}
+END_TEST
+
 START_TEST(empty_pieces) {
   kvsp_reader_config config = {.struct_size = sizeof config};
   struct bytes b = {0};
@@ -1519,6 +1620,9 @@ static TCase *feeding_case(void) {
   tcase_add_loop_test(tc, same_items_without_data, 0, FEED_WAYS);
   tcase_add_loop_test(tc, same_items_filtered, 0, FEED_WAYS);
   tcase_add_loop_test(tc, same_fault_however_cut, 0, FEED_WAYS);
+  tcase_add_test(tc, several_frames_at_once);
+  tcase_add_test(tc, frames_stay_until_the_next_call);
+  tcase_add_test(tc, wrong_calls_of_next_frames);
   tcase_add_test(tc, empty_pieces);
   tcase_add_test(tc, frames_come_with_their_last_byte);
   tcase_add_loop_test(tc, items_come_with_their_last_byte, 0, 3);

@@ -54,6 +54,7 @@ typedef struct kvsp_picture {
   const char *native_format_name; /* "yuv420p"; static                     */
   const void *avframe;      /* the decoder's const AVFrame, for callers that
                                use libavutil themselves                    */
+  const void *owner;        /* the library's                               */
 } kvsp_picture;
 
 enum kvsp_decoder_flags {
@@ -119,6 +120,20 @@ KVSP_API KVSP_MUST_CHECK int kvsp_decoder_receive(
 /* Drops what is inside, so that frames from elsewhere can be sent; also after
  * send(NULL).  KVSP_OK, KVSP_ERR_ARG. */
 KVSP_API int kvsp_decoder_flush(kvsp_decoder *d);
+/*
+ * Keeps a picture past the next call on the object it came from, without a
+ * copy: the next one is made elsewhere.  *out, with all it points to, is valid
+ * until kvsp_picture_release, on any thread, also when that object is gone; its
+ * allocator must still be there.  What was converted is the caller's alone, who
+ * may write to it; avframe is NULL then.  Otherwise avframe is set, and the
+ * samples are the decoder's, too, which looks at them for further pictures.
+ * KVSP_OK; KVSP_ERR_ARG; KVSP_ERR_STATE when the object has gone on since, or
+ * for a picture that is kept already; KVSP_ERR_NOMEM.
+ */
+KVSP_API KVSP_MUST_CHECK int kvsp_picture_retain(const kvsp_picture *picture,
+                                                 kvsp_picture **out);
+/* NULL is fine. */
+KVSP_API void kvsp_picture_release(kvsp_picture *kept);
 /* What went wrong last, in words; static or owned by d; never NULL. */
 KVSP_API const char *kvsp_decoder_message(const kvsp_decoder *d);
 /* 1 when libavcodec has a decoder for that CodecID (and CodecPrivate, which
@@ -126,6 +141,8 @@ KVSP_API const char *kvsp_decoder_message(const kvsp_decoder *d);
 KVSP_API int kvsp_decoder_available(const kvsp_track *track);
 /* The versions of the libraries below: "libavcodec 59.37.100, ...". Static. */
 KVSP_API const char *kvsp_av_version(void);
+/* As kvsp_sizeof, for the structs of this library's headers. */
+KVSP_API size_t kvsp_av_sizeof(const char *struct_name);
 
 #ifdef __cplusplus
 }

@@ -323,6 +323,23 @@ KVSP_API KVSP_MUST_CHECK int kvsp_reader_next(kvsp_reader *r,
                                               const kvsp_item **item);
 
 /*
+ * kvsp_reader_next several times over, for callers to whom each call is dear,
+ * such as other languages.  *count frames come, copied to frames[], then *item,
+ * which is none of them, or NULL.  It never waits: what the bytes lent complete
+ * comes out, up to capacity frames, and no more than the memory of their bytes
+ * allows, so that all of it is valid until the next call.  (With
+ * KVSP_NEED_INPUT, bytes of frames stay where you lent them.)  Fields that a
+ * later item changes may have changed already.  kvsp_frame_retain takes the
+ * last frame only, and only without *item; kvsp_buf_copy any of them.
+ * struct_size is that of each frame: sizeof(kvsp_frame).
+ *   KVSP_OK  *count or *item or both are set: call again
+ *   others   as kvsp_reader_next returned it, behind *count frames
+ */
+KVSP_API KVSP_MUST_CHECK int kvsp_reader_next_frames(
+    kvsp_reader *r, kvsp_frame *frames, size_t struct_size, size_t capacity,
+    size_t *count, const kvsp_item **item);
+
+/*
  * Called for each item.  Return 0 to go on.  Any other value stops the visit
  * and comes back from it unchanged: KVSP_PAUSED to pause, KVSP_ERR_USER or
  * less for errors of your own.  The item is valid until you return.  Calls on

@@ -129,10 +129,10 @@ void kvsp_av_convert_init(struct convert *c, const kvsp_allocator *allocator,
 void kvsp_av_convert_free(struct convert *c) {
   sws_freeContext(c->sws);
   av_frame_free(&c->target);
-  kvsp_av_release(c->allocator, c->memory, c->memory_size);
+  av_buffer_unref(&c->buffer);
+  av_buffer_pool_uninit(&c->pool);
   c->sws = NULL;
-  c->memory = NULL;
-  c->memory_size = 0;
+  c->pool_size = 0;
 }
 
 static int set_geometry(struct SwsContext *sws, const struct convert_key *key,
@@ -336,16 +336,50 @@ static int open_way(struct convert *c, const struct convert_key *key) {
   return rc;
 }
 
+/* What stands before the bytes of a buffer, which may outlive the decoder. */
+struct block {
+  kvsp_allocator allocator;
+  size_t size;
+  uint8_t bytes[];
+};
+
+static void release_block(void *opaque, uint8_t *data) {
+  struct block *block = opaque;
+  kvsp_allocator allocator = block->allocator;
+  (void)data;
+  kvsp_av_release(&allocator, block, block->size);
+}
+
+static AVBufferRef *new_buffer(void *opaque, size_t size) {
+  const kvsp_allocator *allocator = opaque;
+  struct block *block;
+  AVBufferRef *buffer;
+  if (size > SIZE_MAX - sizeof *block) return NULL;
+  block = kvsp_av_alloc(allocator, sizeof *block + size);
+  if (!block) return NULL;
+  block->allocator = *allocator;
+  block->size = sizeof *block + size;
+  buffer = av_buffer_create(block->bytes, size, release_block, block, 0);
+  if (!buffer) release_block(block, block->bytes);
+  return buffer;
+}
+
+/* A buffer that nobody else has, because the last one was kept or is too
+ * small: a program that keeps one picture at a time needs two in turn. */
 static int make_room(struct convert *c, size_t size) {
-  uint8_t *memory;
-  if (size <= c->memory_size) return KVSP_OK;
-  memory = kvsp_av_alloc(c->allocator, size);
-  if (!memory) return KVSP_ERR_NOMEM;
-  if (c->target) av_buffer_unref(&c->target->buf[0]);
-  kvsp_av_release(c->allocator, c->memory, c->memory_size);
-  c->memory = memory;
-  c->memory_size = size;
-  return KVSP_OK;
+  if (size > c->pool_size) {
+    av_buffer_unref(&c->buffer);
+    av_buffer_pool_uninit(&c->pool);
+    c->pool_size = 0;
+    c->pool = av_buffer_pool_init2(size, (void *)(uintptr_t)c->allocator,
+                                   new_buffer, NULL);
+    if (!c->pool) return KVSP_ERR_NOMEM;
+    c->pool_size = size;
+  }
+  if (c->buffer && av_buffer_is_writable(c->buffer)) return KVSP_OK;
+  av_buffer_unref(&c->buffer);
+  c->buffer = av_buffer_pool_get(c->pool);
+  return c->buffer ? KVSP_OK : KVSP_ERR_NOMEM;
 }
 
 static size_t round_up(size_t n) {
@@ -377,7 +411,7 @@ static int make_target(struct convert *c, kvsp_picture *picture) {
   rc = make_room(c, stride * (size_t)c->key.height + 2 * ALIGNMENT);
   if (rc != KVSP_OK) return rc;
   picture->plane[0] =
-      c->memory + (ALIGNMENT - (uintptr_t)c->memory % ALIGNMENT);
+      c->buffer->data + (ALIGNMENT - (uintptr_t)c->buffer->data % ALIGNMENT);
   picture->stride[0] = (ptrdiff_t)stride;
   picture->width = (uint32_t)c->key.width;
   picture->height = (uint32_t)c->key.height;
@@ -386,7 +420,7 @@ static int make_target(struct convert *c, kvsp_picture *picture) {
 
 static uint8_t *target_plane(const struct convert *c,
                              const kvsp_picture *picture) {
-  return c->memory + (picture->plane[0] - c->memory);
+  return c->buffer->data + (picture->plane[0] - c->buffer->data);
 }
 
 static int run_sws_alone(struct convert *c, const AVFrame *frame,
@@ -399,19 +433,11 @@ static int run_sws_alone(struct convert *c, const AVFrame *frame,
   return rows == c->key.height ? KVSP_OK : KVSP_ERR_CODEC;
 }
 
-static void release_nothing(void *opaque, uint8_t *data) {
-  (void)opaque;
-  (void)data;
-}
-
 /* Only sws_scale_frame uses threads, and it wants to hold what it writes. */
 static int wrap_target(struct convert *c, const kvsp_picture *picture) {
   if (!c->target) c->target = av_frame_alloc();
   if (!c->target) return KVSP_ERR_NOMEM;
-  if (!c->target->buf[0]) {
-    c->target->buf[0] =
-        av_buffer_create(c->memory, c->memory_size, release_nothing, NULL, 0);
-  }
+  c->target->buf[0] = av_buffer_ref(c->buffer);
   if (!c->target->buf[0]) return KVSP_ERR_NOMEM;
   c->target->data[0] = target_plane(c, picture);
   c->target->linesize[0] = (int)picture->stride[0];
@@ -426,6 +452,7 @@ static int run_sws_threads(struct convert *c, const AVFrame *frame,
   int rc = wrap_target(c, picture);
   if (rc != KVSP_OK) return rc;
   rc = sws_scale_frame(c->sws, c->target, frame);
+  av_buffer_unref(&c->target->buf[0]);
   if (rc == AVERROR(ENOMEM)) return KVSP_ERR_NOMEM;
   return rc < 0 ? KVSP_ERR_CODEC : KVSP_OK;
 }
@@ -492,4 +519,11 @@ int kvsp_av_convert(struct convert *c, const AVFrame *frame,
     if (rc != KVSP_OK) return rc;
   }
   return run_way(c, frame, picture);
+}
+
+int kvsp_av_convert_owns(const struct convert *c, const kvsp_picture *picture) {
+  uintptr_t begin, at = (uintptr_t)picture->plane[0];
+  if (!c->buffer) return 0;
+  begin = (uintptr_t)c->buffer->data;
+  return at >= begin && at - begin < c->buffer->size;
 }

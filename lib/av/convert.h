@@ -36,9 +36,10 @@ struct convert {
   uint8_t gray[256];
   struct SwsContext *sws;
   int sws_threads; /* of sws                                               */
-  AVFrame *target; /* with several threads: memory, as they want it        */
-  uint8_t *memory; /* the last converted picture, not aligned              */
-  size_t memory_size;
+  AVFrame *target; /* with several threads: buffer, as they want it     */
+  AVBufferRef *buffer; /* the last converted picture, not aligned          */
+  AVBufferPool *pool;  /* where the next one is, when that was kept         */
+  size_t pool_size;    /* of each of its buffers                            */
   const char *message; /* static                                           */
 };
 
@@ -53,5 +54,7 @@ void kvsp_av_convert_free(struct convert *c);
  */
 int kvsp_av_convert(struct convert *c, const AVFrame *frame,
                     kvsp_picture *picture);
+/* 1 when the picture's samples are in c->buffer, not in the frame. */
+int kvsp_av_convert_owns(const struct convert *c, const kvsp_picture *picture);
 
 #endif

@@ -547,6 +547,7 @@ static void describe_picture(kvsp_decoder *d) {
   d->frame->pts = e->pts_ns == KVSP_TIME_NONE ? AV_NOPTS_VALUE : e->pts_ns;
   d->frame->time_base = (AVRational){1, 1000000000};
   p->avframe = d->frame;
+  p->owner = d;
 }
 
 /* The codec gave its last picture. */
@@ -572,6 +573,7 @@ int kvsp_av_decoder_receive(kvsp_decoder *d, const kvsp_picture **picture,
                             uint32_t *flags) {
   int rc;
   *picture = NULL;
+  d->picture.owner = NULL;
   av_frame_unref(d->frame);
   if (!d->context) return d->ended ? KVSP_END : KVSP_NEED_INPUT;
   rc = next_frame(d);
@@ -619,12 +621,75 @@ int kvsp_decoder_flush(kvsp_decoder *d) {
     d->reopening = 0;
   }
   if (d->context) avcodec_flush_buffers(d->context);
+  d->picture.owner = NULL;
   av_frame_unref(d->frame);
   kvsp_av_pending_clear(&d->pending);
   d->late_error = 0;
   d->ended = 0;
   d->lossy = 0;
   return KVSP_OK;
+}
+
+/* Keeping. */
+
+struct kept_picture {
+  kvsp_picture picture; /* first: what the caller has is its address         */
+  kvsp_allocator allocator;
+  AVBufferRef *buffer; /* of a converted picture                             */
+  AVFrame *frame;      /* of any other one                                   */
+  kvsp_buf *fragment_number;
+};
+
+/* Whether it, or a copy of it, is the decoder's last picture. */
+static int is_current(const kvsp_decoder *d, const kvsp_picture *picture) {
+  return d && d->picture.owner && d->picture.offset == picture->offset &&
+         d->picture.plane[0] == picture->plane[0];
+}
+
+static int keep_samples(struct kept_picture *kept, const kvsp_decoder *d) {
+  if (kvsp_av_convert_owns(&d->convert, &kept->picture)) {
+    kept->buffer = av_buffer_ref(d->convert.buffer);
+    kept->picture.avframe = NULL;
+    return kept->buffer ? KVSP_OK : KVSP_ERR_NOMEM;
+  }
+  kept->frame = av_frame_clone(d->frame);
+  kept->picture.avframe = kept->frame;
+  return kept->frame ? KVSP_OK : KVSP_ERR_NOMEM;
+}
+
+int kvsp_picture_retain(const kvsp_picture *picture, kvsp_picture **out) {
+  const kvsp_decoder *d;
+  struct kept_picture *kept;
+  int rc;
+  if (!out) return KVSP_ERR_ARG;
+  *out = NULL;
+  if (!picture || !picture->plane[0]) return KVSP_ERR_ARG;
+  d = picture->owner;
+  if (!is_current(d, picture)) return KVSP_ERR_STATE;
+  kept = kvsp_av_alloc(&d->allocator, sizeof *kept);
+  if (!kept) return KVSP_ERR_NOMEM;
+  kept->picture = *picture;
+  kept->picture.owner = NULL;
+  kept->allocator = d->allocator;
+  kept->fragment_number = kvsp_buf_ref(d->current.fragment_number);
+  rc = keep_samples(kept, d);
+  if (rc == KVSP_OK) {
+    *out = &kept->picture;
+  } else {
+    kvsp_picture_release(&kept->picture);
+  }
+  return rc;
+}
+
+void kvsp_picture_release(kvsp_picture *picture) {
+  struct kept_picture *kept = (struct kept_picture *)picture;
+  kvsp_allocator allocator;
+  if (!picture) return;
+  allocator = kept->allocator;
+  av_buffer_unref(&kept->buffer);
+  av_frame_free(&kept->frame);
+  kvsp_buf_unref(kept->fragment_number);
+  kvsp_av_release(&allocator, kept, sizeof *kept);
 }
 
 void kvsp_av_decoder_lost_frame(kvsp_decoder *d) {

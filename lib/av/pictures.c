@@ -40,6 +40,8 @@ struct kvsp_pictures {
   int busy;              /* in a callback                                  */
   int stopped;           /* the status is the item callback's              */
   int ready;             /* picture is to be delivered                     */
+  int tells;             /* the caller wants items, too                    */
+  int told;              /* item is to be delivered                        */
   kvsp_picture picture;
   kvsp_pictures_stats stats;
   char message[256];
@@ -350,6 +352,7 @@ static int pull(kvsp_pictures *p) {
 static int offer(kvsp_pictures *p) {
   int rc;
   p->state = DISPATCH;
+  p->told = p->tells && p->item->type != KVSP_ITEM_FRAME;
   if (!p->config.item_callback) return KVSP_OK;
   p->busy = 1;
   rc = p->config.item_callback(p->config.item_user, p->item);
@@ -461,9 +464,10 @@ static int advance(kvsp_pictures *p, const kvsp_picture **picture) {
   int rc = KVSP_OK;
   *picture = NULL;
   p->ready = 0;
+  p->told = 0;
   p->stopped = 0;
-  while (rc == KVSP_OK && !p->ready) rc = step(p);
-  if (rc == KVSP_OK) *picture = &p->picture;
+  while (rc == KVSP_OK && !p->ready && !p->told) rc = step(p);
+  if (rc == KVSP_OK && p->ready) *picture = &p->picture;
   /* From here on the bytes lent may be gone: nothing looks at them again. */
   if (kvsp_status_is_fatal(rc) && !p->stopped) {
     p->final_status = rc;
@@ -477,6 +481,20 @@ int kvsp_pictures_next(kvsp_pictures *p, const kvsp_picture **picture) {
   *picture = NULL;
   if (!p) return KVSP_ERR_ARG;
   return p->busy ? KVSP_ERR_REENTRANT : advance(p, picture);
+}
+
+int kvsp_pictures_next_item(kvsp_pictures *p, const kvsp_item **item,
+                            const kvsp_picture **picture) {
+  int rc;
+  if (item) *item = NULL;
+  if (picture) *picture = NULL;
+  if (!p || !item || !picture) return KVSP_ERR_ARG;
+  if (p->busy) return KVSP_ERR_REENTRANT;
+  p->tells = 1;
+  rc = advance(p, picture);
+  p->tells = 0;
+  if (rc == KVSP_OK && p->told) *item = p->item;
+  return rc;
 }
 
 int kvsp_pictures_visit(kvsp_pictures *p, const void *data, size_t len,

@@ -7,6 +7,7 @@
  *   reader_blocks.c  blocks into frames
  *   reader_plain.c   the same for what is nearly all of a stream, fast
  *   reader_faults.c  what makes no sense: GAPs, or an error
+ *   reader_frames.c  several frames by one call
  *   reader_items.c   the items that are due, in their order
  */
 #ifndef KVSP_CORE_READER_H

@@ -130,12 +130,14 @@ static void put_tags(struct recorder *recorder, const kvsp_tag *const *tags,
 }
 
 /* All that may change while the fragment goes on. */
-static void put_fragment(struct recorder *recorder, const kvsp_fragment *f) {
+static void put_fragment(struct recorder *recorder, const kvsp_fragment *f,
+                         bool is_frame) {
   if (f == NULL) {
     put(recorder, " in=-");
     return;
   }
   put_number(recorder, "in", f->index);
+  if (is_frame && recorder->flags & RECORD_NO_STATE) return;
   put_number(recorder, "flags", f->flags);
   put_number(recorder, "frames", f->frame_count);
   put_number(recorder, "error", f->error_id);
@@ -205,7 +207,7 @@ void record_item(struct recorder *recorder, const kvsp_item *item) {
   put(recorder, "%s", names[item->type]);
   if (item->frame != NULL) put_frame(recorder, item->frame);
   if (item->gap != NULL) put_gap(recorder, item->gap);
-  put_fragment(recorder, item->fragment);
+  put_fragment(recorder, item->fragment, item->frame != NULL);
   if (item->type == KVSP_ITEM_FRAGMENT || item->type == KVSP_ITEM_FRAGMENT_END)
     put_whole_fragment(recorder, item->fragment);
   if (item->type == KVSP_ITEM_TAGS)
@@ -275,6 +277,33 @@ static int drain(kvsp_reader *r, struct recorder *recorder) {
   return rc;
 }
 
+/* Room for few of them, in structs that are larger than the library's. */
+static int drain_frames(kvsp_reader *r, struct recorder *recorder) {
+  struct {
+    kvsp_frame frame;
+    uint64_t newer;
+  } frames[5];
+  const kvsp_item *item;
+  size_t count;
+  int rc;
+  do {
+    memset(frames, 0xEE, sizeof frames);
+    rc = kvsp_reader_next_frames(r, &frames[0].frame, sizeof frames[0], 5,
+                                 &count, &item);
+    require(count <= 5, "more frames than there is room for");
+    require(rc != KVSP_OK || count > 0 || item, "nothing came of it");
+    for (size_t i = 0; i < count; i++) {
+      kvsp_item shown = {.type = KVSP_ITEM_FRAME};
+      shown.frame = &frames[i].frame;
+      shown.fragment = frames[i].frame.fragment;
+      require(frames[i].newer == 0, "an unknown field is not 0");
+      record_item(recorder, &shown);
+    }
+    if (item) record_item(recorder, item);
+  } while (rc == KVSP_OK);
+  return rc;
+}
+
 static int lend(kvsp_reader *r, enum feed_way way, const uint8_t *data,
                 size_t len, unsigned flags, struct recorder *recorder) {
   int rc;
@@ -283,7 +312,8 @@ static int lend(kvsp_reader *r, enum feed_way way, const uint8_t *data,
     return rc == KVSP_OK ? KVSP_NEED_INPUT : rc;
   }
   rc = kvsp_reader_input(r, data, len, flags);
-  return rc == KVSP_OK ? drain(r, recorder) : rc;
+  if (rc != KVSP_OK) return rc;
+  return way == FEED_FRAMES ? drain_frames(r, recorder) : drain(r, recorder);
 }
 
 /* Looking beyond a piece's end, or at it too late, is found out. */

@@ -11,7 +11,8 @@
 #include "support/mux.h"
 
 enum record_flags {
-  RECORD_NO_DATA = 1 /* without the payloads' hashes                        */
+  RECORD_NO_DATA = 1, /* without the payloads' hashes                       */
+  RECORD_NO_STATE = 2 /* frames without what changes in their fragment      */
 };
 
 /* Zero it, set flags, and free it with recorder_clear. */
@@ -46,7 +47,9 @@ enum feed_way {
   FEED_RESERVE,   /* reserve, commit and next                                 */
   FEED_EMPTY_END, /* as PULL, but KVSP_FINAL comes with no bytes            */
   FEED_TRIM,      /* as PULL, and trim whenever it asks for input           */
-  FEED_WAYS
+  FEED_WAYS,
+  FEED_FRAMES /* input and next_frames: frames come before the items that
+                 change their fragment, so that RECORD_NO_STATE is wanted   */
 };
 
 /*

@@ -181,3 +181,43 @@ AS_IF([test "x$have_cxx17" = xyes],
    AC_LANG_POP([C++])])
 AM_CONDITIONAL([HAVE_WEBM], [test "$have_webm" = yes])
 ])
+
+# KVSP_PYTHON
+# -----------
+# --with-python=auto|yes|no|INTERPRETER: PYTHON3, have_python, HAVE_PYTHON, and
+# pythondir, where that Python looks for what is installed below prefix
+# (Debian's has folders of its own), to be changed with make's pythondir=.
+AC_DEFUN([KVSP_PYTHON],
+[AC_ARG_WITH([python],
+  [AS_HELP_STRING([--with-python@<:@=INTERPRETER@:>@],
+    [install the Python package @<:@auto: for python3@:>@])],
+  [], [with_python=auto])
+AS_CASE([$with_python],
+  [/*|*python*], [PYTHON3=$with_python],
+  [AC_PATH_PROG([PYTHON3], [python3])])
+AC_SUBST([PYTHON3])
+have_python=no
+AS_IF([test "x$with_python" != xno && test -n "$PYTHON3"], [
+  AC_MSG_CHECKING([where $PYTHON3 looks for packages])
+  kvsp_prefix=$prefix
+  test "x$kvsp_prefix" = xNONE && kvsp_prefix=$ac_default_prefix
+  pythondir=`"$PYTHON3" -c '
+import site, sys
+if sys.version_info < (3, 10):
+    sys.exit(1)
+prefix = sys.argv@<:@1@:>@.rstrip("/") + "/"
+local = prefix + "local/"
+folders = @<:@f for f in site.getsitepackages()
+           if f.startswith(prefix) and not f.startswith(local)@:>@
+usual = "lib/python%d.%d/site-packages" % sys.version_info@<:@:2@:>@
+print("\${prefix}/" + (folders@<:@0@:>@@<:@len(prefix):@:>@ if folders else usual))
+' "$kvsp_prefix" 2>/dev/null` && have_python=yes || pythondir=
+  AC_MSG_RESULT([${pythondir:-none of 3.10 or later}])])
+AS_IF([test "x$with_python:$have_python" != xauto:no &&
+       test "x$with_python:$have_python" != xno:no &&
+       test "x$have_python" = xno],
+  [AC_MSG_ERROR([--with-python was given, but there is no Python 3.10 or
+  later (apt-get install python3)])])
+AC_SUBST([pythondir])
+AM_CONDITIONAL([HAVE_PYTHON], [test "x$have_python" = xyes])
+])

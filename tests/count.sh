@@ -43,7 +43,7 @@ add() {
   failed=$((failed + bad))
 }
 
-for trs in $(find tests -name '*.trs' | sort); do
+for trs in $(find tests bindings -name '*.trs' 2>/dev/null | sort); do
   add "${trs%.trs}"
 done
 

@@ -1,0 +1,186 @@
+"""The reader by itself: damage, limits, own loops, leaving early."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import kvsparse
+
+
+def spoilt(path: Path) -> bytes:
+    """A stream with nonsense in its middle."""
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 3000] = b"\xff" * 3000
+    return bytes(data)
+
+
+def test_damage_is_a_gap(call: Path) -> None:
+    items = list(kvsparse.read(spoilt(call)))
+    gaps = [item for item in items if isinstance(item, kvsparse.Gap)]
+    assert gaps
+    for gap in gaps:
+        assert gap.start < gap.end
+        assert -199 <= gap.code <= -100
+        assert gap.reason
+    frames = [item for item in items if isinstance(item, kvsparse.Frame)]
+    assert 19_900 < len(frames) < 20_000
+    ends = [item for item in items if isinstance(item, kvsparse.FragmentEnd)]
+    assert any(end.damaged for end in ends)
+
+
+def test_strict_raises(call: Path) -> None:
+    data = spoilt(call)
+    count = 0
+    with pytest.raises(kvsparse.DataError) as caught:
+        for _ in kvsparse.frames(data, strict=True):
+            count += 1
+    assert count > 1000
+    error = caught.value
+    assert -199 <= error.code <= -100
+    assert error.offset is not None and 0 < error.offset < len(data)
+    assert error.name.startswith("KVSP_ERR_")
+    assert error.message in str(error)
+
+
+def test_limits_are_gaps(call: Path) -> None:
+    items = list(kvsparse.read(call, max_frame=200))
+    assert not any(isinstance(item, kvsparse.Frame) for item in items)
+    gaps = [item for item in items if isinstance(item, kvsparse.Gap)]
+    assert gaps and gaps[0].code == -204
+
+
+def test_a_limit_can_be_raised(call: Path) -> None:
+    data = call.read_bytes()
+    reader = kvsparse.Reader(strict=True, max_frame=200, frames_only=True)
+    with pytest.raises(kvsparse.LimitError) as caught:
+        list(reader.feed(data))
+    assert caught.value.code == -204
+    reader.set_limits(max_frame=0)
+    frames = [*reader.feed(b""), *reader.finish()]
+    assert len(frames) == 20000
+    with pytest.raises(TypeError):
+        reader.set_limits(max_nonsense=1)
+
+
+@pytest.mark.parametrize(
+    "keywords", [{"track": "pictures"}, {"track": "video", "read_size": 0}]
+)
+def test_wrong_keywords(keywords: dict[str, object]) -> None:
+    with pytest.raises(ValueError):
+        kvsparse.read(b"", **keywords)  # type: ignore[arg-type]
+
+
+def test_one_byte_at_a_time_comes_at_once(call: Path) -> None:
+    """Each frame with the byte that ends it, no later."""
+    data = call.read_bytes()[:20_000]
+    reader = kvsparse.Reader()
+    count = 0
+    for i in range(len(data)):
+        for item in reader.feed(data[i : i + 1]):
+            if isinstance(item, kvsparse.Frame):
+                assert item.offset + item.size == i + 1
+                count += 1
+    assert count > 50
+
+
+def test_what_is_left_comes_with_the_next_chunk(call: Path) -> None:
+    data = call.read_bytes()
+    whole = [frame.offset for frame in kvsparse.frames(data)]
+    reader = kvsparse.Reader(frames_only=True)
+    found: list[int] = []
+    for at in range(0, len(data), 100_000):
+        for item in reader.feed(data[at : at + 100_000]):
+            assert isinstance(item, kvsparse.Frame)
+            found.append(item.offset)
+            if len(found) % 7 == 0:
+                break
+    for item in reader.finish():
+        assert isinstance(item, kvsparse.Frame)
+        found.append(item.offset)
+    assert found == whole
+    assert list(reader.finish()) == []
+    with pytest.raises(ValueError):
+        reader.feed(b"")
+
+
+def test_chunks_may_be_changed_when_they_were_fed(call: Path) -> None:
+    data = call.read_bytes()[:50_000]
+    whole = [frame.data for frame in kvsparse.frames(data)]
+    reader = kvsparse.Reader(frames_only=True)
+    buffer = bytearray(1000)
+    found = []
+    for at in range(0, len(data), 1000):
+        piece = data[at : at + 1000]
+        buffer[: len(piece)] = piece
+        items = reader.feed(memoryview(buffer)[: len(piece)])
+        found += [item.data for item in items if isinstance(item, kvsparse.Frame)]
+        buffer[:] = bytes(1000)
+    assert found + [f.data for f in reader.finish()] == whole  # type: ignore
+
+
+def test_views_are_the_same_bytes(call: Path) -> None:
+    data = call.read_bytes()[:300_000]
+    copies = list(kvsparse.frames(data))
+    views = list(kvsparse.frames([data[:70_000], data[70_000:]], copy=False))
+    assert all(isinstance(frame.data, memoryview) for frame in views)
+    assert [bytes(frame.data) for frame in views] == [f.data for f in copies]
+
+
+def test_no_data(call: Path) -> None:
+    frames = list(kvsparse.frames(call, data=False))
+    assert len(frames) == 20000
+    assert all(frame.data == b"" and frame.size == 320 for frame in frames)
+
+
+def test_tracks_by_number_and_type(call: Path) -> None:
+    assert sum(1 for _ in kvsparse.frames(call, track=2)) == 10000
+    assert sum(1 for _ in kvsparse.frames(call, track=[1, 2])) == 20000
+    assert sum(1 for _ in kvsparse.frames(call, track="audio")) == 20000
+    assert sum(1 for _ in kvsparse.frames(call, track="video")) == 0
+    assert sum(1 for _ in kvsparse.frames(call, track=["video", 1])) in (0, 10000)
+
+
+def test_tags_and_times(capture: Path) -> None:
+    items = list(kvsparse.read(capture))
+    first = items[0]
+    assert isinstance(first, kvsparse.Fragment)
+    assert first.producer_time is not None
+    assert first.producer_time.isoformat() == "2017-11-28T06:55:08.513000+00:00"
+    assert first.tag("AWS_KINESISVIDEO_PRODUCER_TIMESTAMP") == "1511852108.513"
+    assert first.tag("nothing") is None
+    assert first.track(1) is first.tracks[0] and first.track(9) is None
+    assert first.complete and first.frame_count == 60
+    assert first.tag("AWS_KINESISVIDEO_MILLIS_BEHIND_NOW") == "15858"
+    assert first.millis_behind_now == 15858
+
+
+def test_after_close_nothing_comes(call: Path) -> None:
+    with kvsparse.Reader() as reader:
+        items = reader.feed(call.read_bytes())
+        next(items)
+    assert list(items) == []
+    stream = kvsparse.read(call)
+    next(stream)
+    stream.close()
+    with pytest.raises(StopIteration):
+        next(stream)
+
+
+def test_items_have_a_short_repr(capture: Path) -> None:
+    for item in kvsparse.read(capture):
+        assert len(repr(item)) < 700
+
+
+def test_frame_of_no_tracks(call: Path) -> None:
+    """Frames whose Tracks never came have a track with nothing but a number."""
+    data = call.read_bytes()
+    at = data.index(b"\x16\x54\xae\x6b")  # Tracks becomes a Void
+    length = data.index(b"\x1f\x43\xb6\x75") - at
+    void = b"\xec" + (0x10000000 | (length - 5)).to_bytes(4, "big")
+    changed = data[:at] + void + bytes(length - 5) + data[at + length :]
+    frames = list(kvsparse.frames(changed[:100_000]))
+    assert frames and {frame.track.type for frame in frames} == {"0"}
+    assert {frame.track.number for frame in frames} == {1, 2}

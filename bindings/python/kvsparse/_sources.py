@@ -91,6 +91,12 @@ def _file_pieces(path: Any, size: int) -> Iterator[bytes]:
         yield from _pieces(file.read, size)
 
 
+def _of_iterable(source: Iterable[bytes]) -> Iterator[bytes]:
+    """Closing this one leaves a generator of the caller's as it is."""
+    for piece in source:  # "yield from" would close it
+        yield piece
+
+
 def chunks(source: Any, read_size: int | None) -> Iterator[bytes]:
     """The source's bytes, in the pieces that they come in."""
     if isinstance(source, bytes):
@@ -106,7 +112,7 @@ def chunks(source: Any, read_size: int | None) -> Iterator[bytes]:
     if read is not None:
         return _pieces(read, read_size or _SLOW_READ_SIZE)
     if isinstance(source, Iterable):
-        return iter(source)
+        return _of_iterable(source)
     raise TypeError(
         "a source is bytes, a path, a binary file or an iterable of bytes, not "
         f"{type(source).__name__}"

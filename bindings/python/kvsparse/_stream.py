@@ -31,7 +31,8 @@ class Stream(Generic[T]):
 
     An item comes out as soon as its last byte was read.  Whoever stops early
     may close() it, or use it in ``with``; otherwise the garbage collector frees
-    what it holds.  A file that was given by its path is closed, too.
+    what it holds.  A file that was given by its path is closed, too; any other
+    source is left as it is.
     """
 
     def __init__(
@@ -67,13 +68,14 @@ class Stream(Generic[T]):
         return await self.__aiter__().__anext__()
 
     def close(self) -> None:
-        """Frees what the library holds; items that were taken stay valid."""
+        """Frees what the library holds; items that were taken stay valid.  Where
+        the source is asynchronous, aclose() does the same."""
         if not self._asynchronous:
             self._batches.close()
         self._reader.close()
 
     async def aclose(self) -> None:
-        """close() for an asynchronous source, which is closed, too."""
+        """close() for an asynchronous source."""
         if self._asynchronous:
             await self._async_items.aclose()
         self.close()

@@ -195,10 +195,10 @@ def streams(corpus: Path) -> list[Path]:
 
 
 def test_the_whole_corpus(corpus: Path) -> None:
-    """Sound and broken streams alike; large ones by their begin."""
+    """Sound and broken streams alike, but for very large ones."""
     compared = 0
     for path in streams(corpus):
-        if path.stat().st_size > 20_000_000:
+        if path.stat().st_size > 5_000_000:
             continue
         expected = events_of(path)[:-1]
         found = lines_of(path)

@@ -128,3 +128,27 @@ def test_without_numpy_and_pillow(decodes: None, sample: Path) -> None:
     assert lines[0] == "True", result.stderr
     assert "pip install numpy" in lines[1]
     assert "pip install Pillow" in lines[2]
+
+
+def python_blocks(path: Path) -> list[str]:
+    """Indented or fenced code that mentions the package."""
+    text = path.read_text()
+    fenced = re.findall(r"```python\n(.*?)```", text, re.S)
+    indented = [
+        "".join(line[4:] or "\n" for line in block.splitlines(keepends=True))
+        for block in re.findall(r"(?:^    .*\n|^\n(?=    ))+", text, re.M)
+    ]
+    return [b for b in fenced + indented if re.search(r"in kvsparse\.", b)]
+
+
+@pytest.mark.parametrize("name", ["README.md", "bindings/python/README.md"])
+def test_what_the_readme_shows(
+    name: str, decodes: None, capture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = python_blocks(SOURCE / name)
+    assert blocks
+    for block in blocks:
+        with open(capture, "rb") as payload:
+            variables = {"kvsparse": kvsparse, "response": {"Payload": payload}}
+            exec(block.replace("getmedia.mkv", str(capture)), variables)
+        assert len(capsys.readouterr().out.splitlines()) >= 300

@@ -184,3 +184,36 @@ def test_frame_of_no_tracks(call: Path) -> None:
     frames = list(kvsparse.frames(changed[:100_000]))
     assert frames and {frame.track.type for frame in frames} == {"0"}
     assert {frame.track.number for frame in frames} == {1, 2}
+
+
+def element(id: str, *content: bytes) -> bytes:
+    """One of EBML's, with its length in 4 bytes."""
+    data = b"".join(content)
+    return bytes.fromhex(id) + (0x10000000 | len(data)).to_bytes(4, "big") + data
+
+
+def simple_tag(name: str, value: str) -> bytes:
+    tag = element("67c8", element("45a3", name.encode()), element("4487", value.encode()))
+    return element("1254c367", element("7373", tag))
+
+
+def test_a_late_tag_corrects_the_track() -> None:
+    """As in streams of Amazon Connect, whose CodecID lies."""
+    track = element("d7", b"\1"), element("83", b"\2"), element("86", b"A_AAC")
+    audio = element("e1", element("9f", b"\1"))
+    block = element("a3", b"\x81\0\0\x80", bytes(320))
+    stream = (
+        element("1a45dfa3", element("4282", b"matroska"))
+        + bytes.fromhex("18538067" "01ffffffffffffff")
+        + element("1654ae6b", element("ae", *track, audio))
+        + element("1f43b675", element("e7", b"\0"), block)
+        + simple_tag("MimeType", "audio/L16;rate=8000;channels=1;")
+        + element("1f43b675", element("e7", b"\1"), block)
+    )
+    items = list(kvsparse.read(stream))
+    frames = [item for item in items if isinstance(item, kvsparse.Frame)]
+    found = [(f.track.codec_id, f.track.audio_codec_id) for f in frames]
+    assert found == [("A_AAC", "A_AAC"), ("A_AAC", "A_PCM/INT/LIT")]
+    assert frames[1].track.audio_sample_rate == 8000
+    assert frames[1].fragment.tag("MimeType") == "audio/L16;rate=8000;channels=1;"
+    assert frames[1].fragment.tracks == (frames[1].track,)

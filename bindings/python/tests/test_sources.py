@@ -333,24 +333,28 @@ def test_async_pictures(decodes: None, sample: Path) -> None:
     assert ticks > pictures  # the loop went on while pictures were made
 
 
+def test_a_source_that_is_left_early_can_be_used_further(data: bytes) -> None:
+    pieces = (data[at : at + 1000] for at in range(0, len(data), 1000))
+    with kvsparse.frames(pieces) as stream:
+        taken = next(stream).offset // 1000 + 1
+    rest = b"".join(pieces)
+    assert 0 < len(rest) and data.endswith(rest)
+    assert len(data) - len(rest) <= (taken + 1) * 1000
+
+
 def test_async_left_early(data: bytes) -> None:
-    closed = []
-
-    async def source() -> AsyncIterator[bytes]:
-        try:
-            async for piece in pieces_of(data, 1000):
-                yield piece
-        finally:
-            closed.append(True)
-
-    async def first() -> int:
-        stream = kvsparse.frames(source())
-        frame = await stream.__anext__()
+    async def first() -> bytes:
+        source = pieces_of(data, 1000)
+        stream = kvsparse.frames(source)
+        async for _ in stream:
+            break
         await stream.aclose()
-        return frame.offset
+        with pytest.raises(StopAsyncIteration):
+            await stream.__anext__()
+        return b"".join([piece async for piece in source])
 
-    assert asyncio.run(first()) > 0
-    assert closed == [True]
+    rest = asyncio.run(first())
+    assert 0 < len(rest) < len(data) and data.endswith(rest)
 
 
 def test_the_wrong_for(data: bytes) -> None:

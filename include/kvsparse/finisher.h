@@ -81,7 +81,7 @@ enum kvsp_finisher_mode {
   KVSP_FINISH_REBASE = 0, /* start at 0 and go on where a producer's session
                              begins anew; gaps stay                        */
   KVSP_FINISH_PACK = 1,   /* start at 0; each fragment follows the one before
-                             without a gap                                 */
+                             without a gap (one of a tick may stay)        */
   KVSP_FINISH_KEEP = 2    /* as they are in the stream                     */
 };
 

@@ -36,13 +36,25 @@ void Timeline::move_start(int64_t from_ns, int64_t to_ns) {
   shift_ns_ = bounded(ticks * tick_ns_ - bounded(from_ns));
 }
 
+/* A gap of a tick, or less than none, comes from rounding: moved by that, a
+ * stream without gaps would become longer with each fragment. */
+bool Timeline::leaves_gap(int64_t start_ns) const {
+  return bounded(start_ns) + shift_ns_ - end_ns_ > tick_ns_;
+}
+
+/* Whether the fragment is to begin where the one before it ends. */
+bool Timeline::must_follow(const kvsp_fragment &fragment) const {
+  bool repeats = known(start_ns_) && fragment.start_ns <= start_ns_;
+  return repeats || leaves_gap(fragment.start_ns) || is_restart(fragment);
+}
+
 void Timeline::begin_fragment(const kvsp_fragment &fragment) {
   int64_t start = fragment.start_ns;
   if (mode_ == KVSP_FINISH_KEEP || !known(start)) return;
   if (!started_) {
     moved_ = false;
   } else if (mode_ == KVSP_FINISH_PACK) {
-    move_start(start, end_ns_);
+    if (must_follow(fragment)) move_start(start, end_ns_);
   } else if (is_restart(fragment)) {
     int64_t gap = known(fragment.gap_ns) ? fragment.gap_ns : 0;
     move_start(start, bounded(end_ns_ + bounded(std::max<int64_t>(gap, 0))));

@@ -34,6 +34,8 @@ class Timeline {
 
  private:
   bool is_restart(const kvsp_fragment &fragment) const;
+  bool leaves_gap(int64_t start_ns) const;
+  bool must_follow(const kvsp_fragment &fragment) const;
   void move_start(int64_t from_ns, int64_t to_ns);
 
   uint32_t mode_;

@@ -57,9 +57,9 @@ struct extract {
   int folder;
   uint64_t images; /* such files                                */
   char contact[EXTRACT_CONTACT_SIZE]; /* of the fragment at hand; "": none  */
-  bool restart;       /* the times of this fragment began anew             */
-  unsigned restarted; /* bits of the channels that know                    */
+  bool restart;            /* the times of this fragment began anew         */
   bool has_whole_fragment; /* one with frames has ended                     */
+  unsigned restarted;      /* bits of the channels that know                */
   uint64_t gaps;
   char seen[256]; /* the tracks of the stream, for messages                */
   /* Of the frame at hand: */

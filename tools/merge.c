@@ -70,7 +70,8 @@ struct merge {
   struct faults faults;
   struct output_file file;
   bool file_open;
-  bool failed; /* the output did                                           */
+  bool failed;  /* the output did                                           */
+  bool misused; /* ... because it is no place for it: a terminal           */
   uint64_t gaps;
   char name[MERGE_NAME_SIZE];
 };
@@ -201,13 +202,15 @@ static const char *file_name(struct merge *m,
 /* The name is the last file's as long as that is open. */
 static int open_file(struct merge *m, const kvsp_merge_segment *segment) {
   const char *name;
+  int status;
   if (close_file(m, EXIT_WELL) != EXIT_WELL) return STOPPED;
   name = file_name(m, segment);
   if (!name) return STOPPED;
   memset(&m->file, 0, sizeof m->file);
   m->file_open = true;
-  if (output_file_open(&m->file, name, m->options->force) == EXIT_WELL)
-    return 0;
+  status = output_file_open(&m->file, name, m->options->force);
+  if (status == EXIT_WELL) return 0;
+  m->misused = status == EXIT_USAGE;
   close_file(m, EXIT_FAILED);
   return STOPPED;
 }
@@ -337,6 +340,7 @@ static int run(struct merge *m) {
   /* What is whole is kept, also where the input is not. */
   closed = close_file(m, m->failed ? EXIT_FAILED : EXIT_WELL);
   kvsp_merger_free(m->merger);
+  if (m->misused) return EXIT_USAGE;
   return status != EXIT_WELL ? status : closed;
 }
 

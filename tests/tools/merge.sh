@@ -147,6 +147,13 @@ ok "is status 1" exited 1
 ok "and leaves no file" test ! -e large.mkv
 ok "of whatever name" nothing_left
 
+# A terminal behind it; what it is told comes there, too.
+status=0
+python3 -c 'import os, pty, sys
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' \
+  "$KVSPARSE" merge two.mkv </dev/null >out 2>err || status=$?
+ok "a terminal is refused" has "standard output is a terminal: -o FILE"
+ok "which is wrong usage" exited 2
 refuses "has no name" -o ''
 refuses "not rebase, pack or keep" --mode fast
 refuses "several files" --split fragment

@@ -4,6 +4,7 @@
  */
 #include <check.h>
 #include <kvsparse/extractor.h>
+#include <libavutil/log.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -392,6 +393,46 @@ START_TEST(damage_is_told_and_survived) {
 }
 END_TEST
 
+static int messages;
+
+static void on_log(void *context, int level, const char *format, va_list list) {
+  (void)context, (void)format, (void)list;
+  if (level <= AV_LOG_INFO) messages++;
+}
+
+/* A JPEG of AVI whose first segment is longer than the frame; libavcodec is
+ * not asked, since it would print what it thinks of it. */
+START_TEST(a_jpeg_that_is_cut_off) {
+  static const uint8_t jpeg[] = {0xFF, 0xD8, 0xFF, 0xE0, 0, 16, 'A',  'V', 'I',
+                                 '1',  0,    0,    0,    0, 0,  0,    0,   0,
+                                 0,    0,    0xFF, 0xDB, 0, 2,  0xFF, 0xD9};
+  struct bytes out = {0};
+  kvsp_track track;
+  kvsp_frame frame;
+  kvsp_extractor *e;
+  memset(&track, 0, sizeof track);
+  memset(&frame, 0, sizeof frame);
+  track.codec_id = text("V_MJPEG");
+  frame.track = &track;
+  e = extractor_for(&track, KVSP_EXTRACT_JPEG);
+  av_log_set_callback(on_log);
+  for (size_t len = 11; len <= sizeof jpeg; len++) {
+    uint8_t *copy = malloc(len);
+    ck_assert_ptr_nonnull(copy);
+    memcpy(copy, jpeg, len);
+    frame.data = view(copy, len);
+    ck_assert_int_eq(kvsp_extractor_send(e, &frame, append, &out),
+                     len < 20 ? KVSP_ERR_CODEC : KVSP_OK);
+    ck_assert_int_eq(messages, 0);
+    free(copy);
+  }
+  av_log_set_callback(av_log_default_callback);
+  ck_assert_uint_gt(out.len, sizeof jpeg);
+  kvsp_extractor_free(e);
+  bytes_free(&out);
+}
+END_TEST
+
 /* Another CodecPrivate is followed, another CodecID is not. */
 START_TEST(a_changing_track) {
   static const uint8_t mono[2] = {0x11, 0x88};
@@ -531,6 +572,7 @@ static Suite *suite(void) {
   tcase_add_test(t, h264_has_its_sets);
   tcase_add_test(t, h265_has_its_sets);
   tcase_add_test(t, damage_is_told_and_survived);
+  tcase_add_test(t, a_jpeg_that_is_cut_off);
   tcase_add_test(t, a_changing_track);
   tcase_add_test(t, a_codec_state_counts);
   tcase_add_test(t, misuse);

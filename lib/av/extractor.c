@@ -404,9 +404,17 @@ static int lacks_tables(kvsp_view frame) {
   return frame.len > 10 && memcmp(frame.data + 6, "AVI1", 4) == 0;
 }
 
+/* Shorter than its first segment says: the filter would print that. */
+static int is_cut_off(kvsp_view frame) {
+  size_t segment = (size_t)frame.data[4] << 8 | frame.data[5];
+  return frame.len < 12 || frame.len < 4 + segment;
+}
+
 static int send_jpeg(kvsp_extractor *e, const kvsp_frame *frame) {
   int rc;
   if (!lacks_tables(frame->data)) return deliver_raw(e, frame);
+  if (is_cut_off(frame->data))
+    return fail_with(e, KVSP_ERR_CODEC, "the frame is cut off");
   if (!e->add_tables) {
     rc = open_add_tables(e);
     if (rc < 0) return fail_codec(e, rc);

@@ -50,6 +50,10 @@ static const size_t chunks[] = {0, 1, 7, 17, 100, 333, 1500, 4096, 65536};
 static const uint64_t only_two[] = {2};
 static const kvsp_limits tight = {
     .struct_size = sizeof tight, .max_frame = 250, .max_memory = 40000};
+static const kvsp_limits narrow = {.struct_size = sizeof narrow,
+                                   .max_value = 12,
+                                   .max_depth = 5,
+                                   .max_tags = 4};
 #define CONFIG .struct_size = sizeof(kvsp_reader_config)
 static const kvsp_reader_config configs[] = {
     {CONFIG},
@@ -62,6 +66,8 @@ static const kvsp_reader_config configs[] = {
     {CONFIG, .track_types = 1u << KVSP_TRACK_AUDIO},
     {CONFIG, .tracks = only_two, .track_count = 1},
     {CONFIG, .limits = &tight},
+    {CONFIG, .limits = &narrow},
+    {CONFIG, .limits = &narrow, .flags = KVSP_READ_STRICT},
 };
 #define CONFIGS (sizeof configs / sizeof *configs)
 
@@ -178,6 +184,102 @@ static void build_far(struct bytes *b) {
   }
 }
 
+/* A string of that element, which holds a whole document. */
+static void put_document_in(struct bytes *b, uint64_t id, size_t filler) {
+  struct bytes inner = {0};
+  build_append_payload(&inner, filler, 1);
+  mux_document(&inner);
+  mux_cluster(&inner, 7);
+  build_frame(&inner, 1, 0, 0x80, 20, 3);
+  mux_binary(b, id, inner.data, inner.len);
+  bytes_free(&inner);
+}
+
+#define ODD_ELEMENTS 13u
+
+/* Something in a TrackEntry that is not as it usually is. */
+static void put_odd_element(struct bytes *b, unsigned which) {
+  switch (which) {
+    case 0: put_document_in(b, KVSP_ID_CODEC_ID, 3); break;
+    case 1: put_document_in(b, KVSP_ID_CODEC_ID, 400); break;
+    case 2: put_document_in(b, KVSP_ID_NAME, 3); break;
+    case 3: mux_binary(b, KVSP_ID_TRACK_UID, "123456789", 9); break;
+    case 4: mux_string(b, KVSP_ID_MUXING_APP, "misplaced"); break;
+    case 5:
+      mux_binary(b, KVSP_ID_TRACK_TYPE, "", 0);
+      mux_binary(b, KVSP_ID_NAME, "", 0);
+      break;
+    case 6: /* reaches past its parent's end */
+      stream_header(b, KVSP_ID_NAME, 1000, 2);
+      break;
+    case 7: mux_binary(b, STREAM_ID_UNKNOWN_4, "12345", 5); break;
+    case 8: stream_header(b, KVSP_ID_NAME, KVSP_SIZE_UNKNOWN, 1); break;
+    case 9: /* stands in a Cluster */
+      mux_end(b, mux_begin(b, KVSP_ID_BLOCK_GROUP));
+      break;
+    case 10:
+      mux_string(b, KVSP_ID_NAME, "longer than narrow's max_value");
+      break;
+    case 11:
+      for (int i = 0; i < 40; i++) mux_uint(b, KVSP_ID_TRACK_TYPE, 1);
+      break;
+    default: mux_float(b, KVSP_ID_SAMPLING_FREQUENCY, 8000); break;
+  }
+}
+
+/* SimpleTags one inside the other. */
+static void put_nested_tags(struct bytes *b) {
+  size_t open[8];
+  open[0] = mux_begin(b, KVSP_ID_TAGS);
+  open[1] = mux_begin(b, KVSP_ID_TAG);
+  for (int i = 2; i < 8; i++) {
+    open[i] = mux_begin(b, KVSP_ID_SIMPLE_TAG);
+    mux_string(b, KVSP_ID_TAG_NAME, "name");
+  }
+  for (int i = 8; i-- > 0;) mux_end(b, open[i]);
+}
+
+/* Fragments with heads that are nearly usual. */
+static void build_odd_heads(struct bytes *b) {
+  for (unsigned which = 0; which <= ODD_ELEMENTS; which++) {
+    size_t tracks, entry;
+    mux_document(b);
+    mux_info(b, 0);
+    tracks = mux_begin(b, KVSP_ID_TRACKS);
+    entry = mux_begin(b, KVSP_ID_TRACK_ENTRY);
+    mux_uint(b, KVSP_ID_TRACK_NUMBER, 1);
+    if (which < ODD_ELEMENTS) put_odd_element(b, which);
+    mux_uint(b, KVSP_ID_TRACK_UID, 77);
+    mux_string(b, KVSP_ID_CODEC_ID, "V_TEST");
+    mux_end(b, entry);
+    mux_end(b, tracks);
+    if (which % 3 == 0) put_nested_tags(b);
+    mux_head_tags(b, "12", "1.5", "1.5");
+    mux_cluster(b, which * 1000);
+    for (unsigned i = 0; i < 3; i++)
+      build_frame(b, 1, (int16_t)(i * 7), 0x80, 40, i);
+    mux_tail_tags(b, "12", "0");
+  }
+}
+
+/* An ID of 5 bytes where the EBML header allows that, and where it does not. */
+static void build_long_ids(struct bytes *b) {
+  static const uint8_t element[] = {0x08, 0x12, 0x34, 0x56, 0x78, 0x81, 0};
+  for (int allows = 0; allows < 2; allows++) {
+    struct bytes header = {0};
+    if (allows) mux_uint(&header, KVSP_ID_EBML_MAX_ID_LENGTH, 5);
+    mux_string(&header, KVSP_ID_DOC_TYPE, "matroska");
+    stream_master(b, KVSP_ID_EBML, &header);
+    mux_begin_unknown(b, KVSP_ID_SEGMENT, 8);
+    mux_info(b, 0);
+    bytes_append(b, element, sizeof element);
+    build_tracks(b);
+    mux_cluster(b, 9);
+    build_frame(b, 1, 0, 0x80, 40, 1);
+    bytes_free(&header);
+  }
+}
+
 typedef void (*builder)(struct bytes *b);
 
 static void build_some_fragments(struct bytes *b) {
@@ -193,7 +295,9 @@ static const struct {
                {"mixture", build_mixture},
                {"nearly plain", build_nearly_plain},
                {"special", build_special},
-               {"far", build_far}};
+               {"far", build_far},
+               {"odd heads", build_odd_heads},
+               {"long IDs", build_long_ids}};
 #define STREAMS (int)(sizeof streams / sizeof *streams)
 
 START_TEST(sound_streams) {

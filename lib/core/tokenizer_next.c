@@ -40,7 +40,7 @@ static bool has_usual_type(const kvsp_tokenizer *t,
 
 /* The header of the next element: true when it has its place, with a size that
  * is right.  The ID is whatever its first byte says: what the table has is
- * one. */
+ * one, and shorter than EBMLMaxIDLength ever is. */
 static inline bool read_header(const kvsp_tokenizer *t,
                                const struct level *parent, uint64_t room,
                                struct element_header *h) {
@@ -48,7 +48,6 @@ static inline bool read_header(const kvsp_tokenizer *t,
   int size_size;
   if (v.len < EBML_HEADER_MAX || v.data[0] == 0) return false;
   h->id_size = vint_length(v.data[0]);
-  if (h->id_size > t->max_id_size) return false;
   h->id = load_big_endian_64(v.data) >> (64 - 8 * h->id_size);
   h->info = kvsp_element_by_id(h->id);
   if (!h->info || h->info->parent_id != parent->id) return false;

@@ -45,14 +45,16 @@ class Event:
     known_size: bool
 
 
-def library() -> ctypes.CDLL:
-    """libkvsparse, from $KVSPARSE_LIBRARY or the system's loader."""
-    path = os.environ.get("KVSPARSE_LIBRARY") or ctypes.util.find_library(
-        "kvsparse")
-    if not path:
-        raise OSError("libkvsparse is not installed; "
-                      "KVSPARSE_LIBRARY may name the file")
-    return ctypes.CDLL(path)
+def _path() -> str:
+    """Where libkvsparse is."""
+    try:
+        from .. import _library
+        return _library.path_of(_library.core())
+    except ImportError:
+        folder = os.environ.get("KVSPARSE_LIBRARY_PATH")
+        if folder:
+            return os.path.join(folder, "libkvsparse.so.0")
+        return ctypes.util.find_library("kvsparse") or "libkvsparse.so.0"
 
 
 def _declare(lib: ctypes.CDLL) -> None:
@@ -86,7 +88,7 @@ def events(data: bytes) -> Iterator[Event]:
     Ends where the elements end; what is cut or broken there ends it, too,
     and what has begun by then gets no end.
     """
-    lib = library()
+    lib = ctypes.CDLL(_path())
     _declare(lib)
     tokenizer = ctypes.c_void_p()
     if lib.kvsp_tokenizer_new(ctypes.byref(tokenizer), None) != _OK:

@@ -165,8 +165,11 @@ class Connection:
         """
         view = memoryview(data)
         while view:
-            size = min(self._shape.chunk_size(), len(view))
-            more = announced if size == len(view) else 0
+            chunk = self._shape.chunk_size()
+            size = min(chunk, len(view))
+            more = 0
+            if size == len(view) and announced:
+                more = max(1, min(chunk - size, announced))
             await self._write(b"%x\r\n" % (size + more))
             await self._write(view[:size])
             if not more:

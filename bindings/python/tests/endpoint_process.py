@@ -23,7 +23,13 @@ from botocore.awsrequest import AWSRequest  # noqa: E402
 from botocore.config import Config  # noqa: E402
 from botocore.credentials import Credentials  # noqa: E402
 
-PACKAGE = Path(__file__).resolve().parent.parent
+try:
+    import kvsparse
+except ImportError:  # neither installed nor in PYTHONPATH: the source tree's
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    import kvsparse
+
+PACKAGE = Path(kvsparse.__file__).resolve().parent.parent
 ACCESS_KEY = "AKIDEXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 REGION = "us-west-2"
@@ -35,8 +41,9 @@ NOW = {"StartSelectorType": "NOW"}
 def environment() -> Dict[str, str]:
     """The tests' environment, with the package in it."""
     variables = dict(os.environ)
-    path = variables.get("PYTHONPATH", "")
-    variables["PYTHONPATH"] = path or str(PACKAGE)
+    path = variables.get("PYTHONPATH")
+    variables["PYTHONPATH"] = os.pathsep.join(
+        [str(PACKAGE)] + ([path] if path else []))
     return variables
 
 
@@ -259,7 +266,6 @@ def signed_request(url: str, fields: Any, *, access_key: str = ACCESS_KEY,
 
 def fragments(data: bytes) -> List[Any]:
     """What kvsparse.read finds: (Fragment, [frames], FragmentEnd or None)."""
-    import kvsparse
     found: List[Any] = []
     for item in kvsparse.read(data):
         if isinstance(item, kvsparse.Fragment):

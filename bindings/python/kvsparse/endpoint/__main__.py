@@ -17,6 +17,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import kvsparse.endpoint as package
 
+from ..errors import LibraryError
 from . import credentials, documents, faults, recordings
 from .log import Log
 from .quotas import DEFAULTS
@@ -377,7 +378,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         endpoint = Endpoint(streams(options), key_store(options),
                             server_options(options), Log(file))
         asyncio.run(_run(endpoint, options.quiet))
-    except (UsageError, OSError) as error:
+    except (UsageError, LibraryError, OSError) as error:
         print("kvsparse.endpoint: %s" % error, file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
     return 0

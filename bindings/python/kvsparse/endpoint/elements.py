@@ -6,10 +6,11 @@ Knows positions; knows nothing of what the elements mean.
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
-import os
 from dataclasses import dataclass
 from typing import Iterator
+
+from .. import _library
+from ..errors import LibraryError
 
 MASTER_BEGIN, MASTER_END, VALUE, BLOB_BEGIN, BLOB_DATA, BLOB_END = range(1, 7)
 
@@ -45,19 +46,10 @@ class Event:
     known_size: bool
 
 
-def _path() -> str:
-    """Where libkvsparse is."""
-    try:
-        from .. import _library
-        return _library.path_of(_library.core())
-    except ImportError:
-        folder = os.environ.get("KVSPARSE_LIBRARY_PATH")
-        if folder:
-            return os.path.join(folder, "libkvsparse.so.0")
-        return ctypes.util.find_library("kvsparse") or "libkvsparse.so.0"
-
-
-def _declare(lib: ctypes.CDLL) -> None:
+def _tokenizer_library() -> ctypes.CDLL:
+    """The package's library, with the tokenizer's functions declared."""
+    core = _library.core()
+    lib = ctypes.CDLL(_library.path_of(core))  # ours to declare
     pointer, integer = ctypes.c_void_p, ctypes.c_int
     lib.kvsp_tokenizer_new.argtypes = [ctypes.POINTER(pointer), pointer]
     lib.kvsp_tokenizer_new.restype = integer
@@ -69,6 +61,10 @@ def _declare(lib: ctypes.CDLL) -> None:
     lib.kvsp_tokenizer_next.argtypes = [
         pointer, ctypes.POINTER(ctypes.POINTER(_Event))]
     lib.kvsp_tokenizer_next.restype = integer
+    if core.kvsp_sizeof(b"kvsp_event") != ctypes.sizeof(_Event):
+        raise LibraryError("libkvsparse has another kvsp_event than this "
+                           "package")
+    return lib
 
 
 def _event(raw: _Event) -> Event:
@@ -88,8 +84,7 @@ def events(data: bytes) -> Iterator[Event]:
     Ends where the elements end; what is cut or broken there ends it, too,
     and what has begun by then gets no end.
     """
-    lib = ctypes.CDLL(_path())
-    _declare(lib)
+    lib = _tokenizer_library()
     tokenizer = ctypes.c_void_p()
     if lib.kvsp_tokenizer_new(ctypes.byref(tokenizer), None) != _OK:
         raise MemoryError("no tokenizer")

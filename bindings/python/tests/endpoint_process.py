@@ -183,6 +183,12 @@ class Answer:
         return json.loads(self.body)
 
     @staticmethod
+    def _may_be_whole(data: bytearray) -> bool:
+        """A quick look: most pieces of a long body are not its end."""
+        return (b"chunked\r\n" not in data[:1000] or
+                data[-5:] == b"0\r\n\r\n")
+
+    @staticmethod
     def _whole(data: bytes) -> bool:
         head, end, rest = data.partition(b"\r\n\r\n")
         if not end:
@@ -209,10 +215,9 @@ class Answer:
                 if not piece:
                     break
                 data += piece
-                if data[-5:] == b"0\r\n\r\n" or len(data) < 65536:
-                    if cls._whole(bytes(data)):
-                        ended = "whole"
-                        break
+                if cls._may_be_whole(data) and cls._whole(bytes(data)):
+                    ended = "whole"
+                    break
         except ConnectionResetError:
             ended = "reset"
         except socket.timeout:

@@ -6,8 +6,9 @@ the service's sizes have four bytes, a producer's may have any.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
-from typing import List, Optional, Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 PREFIX = "AWS_KINESISVIDEO_"
 TagList = Sequence[Tuple[str, str]]
@@ -144,10 +145,6 @@ class Counter:
     crc: bool = False
     cues: bool = False
 
-    def documents(self) -> List[bytes]:
-        """The documents, without any tags of the service."""
-        return [self._document(index) for index in range(self.fragments)]
-
     def payload(self, number: int) -> bytes:
         """Frame ``number``."""
         head = number.to_bytes(8, "big")
@@ -155,10 +152,11 @@ class Counter:
         rest = max(0, self.size - len(head))
         return head + (filler * (rest // 256 + 1))[:rest]
 
-    def _document(self, index: int) -> bytes:
+    def document(self, index: int) -> bytes:
+        """A document without any tags of the service."""
         return b"".join([ebml_header(self.padded), segment_begin(),
-                         self._info(), self._tracks(), self._cluster(index),
-                         self._cues(index)])
+                         self._info(), self._tracks(), self.cluster(index),
+                         self.cues_of(index)])
 
     def _string(self, text: str) -> bytes:
         return text.encode().ljust(32, b"\0") if self.padded else text.encode()
@@ -179,7 +177,8 @@ class Counter:
     def _master(self, element_id: int, payload: bytes) -> bytes:
         return element(element_id, with_crc(payload) if self.crc else payload)
 
-    def _cluster(self, index: int) -> bytes:
+    def cluster(self, index: int) -> bytes:
+        """A fragment's Cluster; all of them have the same layout."""
         step = max(1, self.fragment_ms // self.frames)
         blocks = []
         for k in range(self.frames):
@@ -192,7 +191,8 @@ class Counter:
             return element(ID_CLUSTER, with_crc(payload), 8)
         return id_bytes(ID_CLUSTER) + b"\xff" + payload
 
-    def _cues(self, index: int) -> bytes:
+    def cues_of(self, index: int) -> bytes:
+        """What follows the Cluster."""
         if not self.cues:
             return b""
         positions = element(0xB7, uint(0xF7, 1) + uint(0xF1, 0))
@@ -202,5 +202,4 @@ class Counter:
 
 def with_crc(payload: bytes) -> bytes:
     """A master's payload with a CRC-32 element in front of it."""
-    import zlib
     return element(ID_CRC, zlib.crc32(payload).to_bytes(4, "little")) + payload

@@ -359,7 +359,15 @@ def split(data: bytes) -> List[Template]:
 
 
 def counter(settings: documents.Counter) -> List[Template]:
-    """The fragments of a made-up stream."""
-    templates = split(b"".join(settings.documents()))
-    return [replace(template, duration_ms=settings.fragment_ms)
-            for template in templates]
+    """The fragments of a made-up stream.
+
+    All have the layout of the first one, which alone is taken apart.
+    """
+    first = split(settings.document(0))[0]
+    cluster = first.cluster
+    assert cluster is not None
+    return [replace(first, duration_ms=settings.fragment_ms,
+                    after=settings.cues_of(index),
+                    cluster=replace(cluster, data=settings.cluster(index),
+                                    timestamp=index * settings.fragment_ms))
+            for index in range(settings.fragments)]

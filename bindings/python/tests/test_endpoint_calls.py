@@ -201,8 +201,10 @@ def test_list_fragments_tells_sizes_and_times(door, everything):
     listed = {f["FragmentNumber"]: f for f in answer["Fragments"]}
     for fragment, _, _ in everything:
         told = listed[fragment.number]
-        assert told["ServerTimestamp"] == fragment.server_time_ns / 1e9
-        assert told["ProducerTimestamp"] == fragment.producer_time_ns / 1e9
+        for name in ("Server", "Producer"):
+            expected = getattr(fragment, name.lower() + "_time_ns")
+            assert round(told[name + "Timestamp"] * 1000) == (
+                expected // 1000000)
         assert told["FragmentLengthInMilliseconds"] == 1000
         body = door.archived().get_media_for_fragment_list(
             StreamName="door", Fragments=[fragment.number])["Payload"].read()
@@ -216,8 +218,8 @@ def test_list_fragments_is_inclusive_at_both_ends(door, everything):
                 "FragmentSelectorType": "SERVER_TIMESTAMP", "TimestampRange": {
                     "StartTimestamp": begin, "EndTimestamp": end}}})
         return len(answer.json()["Fragments"])
-    first = everything[3][0].server_time_ns / 1e9
-    last = everything[6][0].server_time_ns / 1e9
+    first = everything[3][0].server_time_ns // 1000000 / 1000
+    last = everything[6][0].server_time_ns // 1000000 / 1000
     assert listed(first, last) == 4
     assert listed(round(first + 0.001, 3), last) == 3
     assert listed(first, round(last - 0.001, 3)) == 3
@@ -317,6 +319,17 @@ def test_refusals(door, path, fields, name, status):
     body = answer.json()
     if not front_end:
         assert list(body) == ["Message"] and body["Message"]
+
+
+def test_an_arn_is_of_one_stream(door):
+    right = arn(door)
+    assert door.raw("/describeStream", {"StreamARN": right}).status == 200
+    for fields, status in (
+            ({"StreamARN": right[:-1] + str((int(right[-1]) + 1) % 10)}, 404),
+            ({"StreamARN": right.replace("/door/", "/gate/")}, 404),
+            ({"StreamARN": right, "StreamName": "door"}, 200),
+            ({"StreamARN": right, "StreamName": "gate"}, 400)):
+        assert door.raw("/describeStream", fields).status == status
 
 
 def test_boto3_knows_the_errors(door):

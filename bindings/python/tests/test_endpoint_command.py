@@ -5,12 +5,14 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from endpoint_process import (EARLIEST, Answer, Endpoint, counts, environment,
@@ -82,6 +84,28 @@ def test_help_tells_all_options_and_faults():
             assert option in done.stdout
     for kind in faults.KINDS:
         assert kind in done.stdout
+
+
+def test_the_man_page_tells_all_of_them():
+    page = Path(__file__).resolve().parents[3] / "man/kvsparse-endpoint.1"
+    if not page.exists():
+        pytest.skip("no man page beside this")
+    from kvsparse.endpoint import __main__ as command
+    from kvsparse.endpoint import control, faults, quotas
+    text = page.read_text()
+    plain = re.sub(r" Ns ", "", text)
+    for action in command.parser()._actions:
+        for option in action.option_strings:
+            assert option.replace("--", "Fl Fl ") in text or (
+                option.replace("-", "Fl ") in text)
+    for kind, settings in faults.KINDS.items():
+        assert re.search(r"\.It Li .*\b%s\b" % kind, text), kind
+        for setting in settings:
+            assert re.search(r"\b%s\b" % setting, plain), (kind, setting)
+    for name in quotas.DEFAULTS:
+        assert ".Li %s\n" % name in text
+    for path in re.findall(r"/_endpoint[/a-z]*", control.__doc__):
+        assert path in text
 
 
 def test_generate():

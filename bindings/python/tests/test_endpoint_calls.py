@@ -72,6 +72,9 @@ def test_list_streams_pages():
                  for info in page["StreamInfoList"]}
         assert names == {"cam%d" % k for k in range(25)}
         assert len(client.list_streams()["StreamInfoList"]) == 26
+        pages = list(client.get_paginator("list_streams").paginate(
+            PaginationConfig={"PageSize": 13}))
+        assert [len(page["StreamInfoList"]) for page in pages] == [13, 13]
 
 
 def test_get_media_delivers_what_was_made(everything):
@@ -190,6 +193,13 @@ def test_list_fragments_pages_in_disorder(door, everything):
     assert sorted(listed) == known
     first = [f["FragmentNumber"] for f in pages[0]["Fragments"]]
     assert max(first) > min(listed[6:])  # no order across pages either
+
+
+def test_a_last_page_that_is_full(door, everything):
+    pages = list(door.archived().get_paginator("list_fragments").paginate(
+        StreamName="door", PaginationConfig={"PageSize": 10},
+        FragmentSelector=window(everything, 0, 19)))
+    assert [len(page["Fragments"]) for page in pages] == [10, 10]
 
 
 def test_list_fragments_tells_sizes_and_times(door, everything):
@@ -481,6 +491,18 @@ def test_a_producer_that_goes_and_comes_back():
         live = client.get_media(StreamName="door", StartSelector=NOW)
         assert len(live["Payload"].read(2000)) == 2000
         live["Payload"].close()
+
+
+def test_idle_counts_from_the_last_bytes():
+    with Endpoint("--stream", "door=counter:fragments=10,fragment_ms=250",
+                  "--idle", "0.8") as endpoint:
+        client = endpoint.client("kinesis-video-media")
+        live = client.get_media(StreamName="door", StartSelector=NOW)
+        live["Payload"].read(3000)  # more than idle's time
+        endpoint.control("POST", "/stream", {"name": "door", "paused": True})
+        begin = time.monotonic()
+        live["Payload"].read()
+        assert time.monotonic() - begin == pytest.approx(0.8, abs=0.3)
 
 
 def test_clients_that_leave_free_their_place():

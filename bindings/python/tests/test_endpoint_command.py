@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from endpoint_process import (EARLIEST, Answer, Endpoint, counts, environment,
-                              fragments)
+                              fragments, signed_request)
 
 COUNTER = "door=counter:fragments=3,size=100"
 
@@ -108,6 +108,24 @@ def test_the_man_page_tells_all_of_them():
         assert path in text
 
 
+def test_the_man_pages_program(tmp_path):
+    page = Path(__file__).resolve().parents[3] / "man/kvsparse-endpoint.1"
+    if not page.exists():
+        pytest.skip("no man page beside this")
+    program = re.search(r"^import boto3.*?(?=^\.Ed)", page.read_text(),
+                        re.M | re.S).group(0)
+    with Endpoint("--stream", COUNTER, "--pace", "0",
+                  "--idle", "0") as endpoint:
+        assert "8080" in program
+        file = tmp_path / "program.py"
+        file.write_text(program.replace("8080", str(endpoint.port)))
+        done = subprocess.run([sys.executable, str(file)], timeout=20,
+                              capture_output=True, text=True,
+                              env=environment())
+    assert done.stderr == ""
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d .*\+00:00 100\n", done.stdout)
+
+
 def test_generate():
     program = os.environ.get("KVSPARSE", "kvsparse")
     if not shutil.which(program):
@@ -169,6 +187,22 @@ def test_expect_100_continue_and_keep_alive():
             assert (answer.ended, counts(answer.body)) == ("whole", [0, 1, 2])
             sock.sendall(request)
             assert Answer.read(sock, 5).status == 200
+
+
+def test_a_request_as_to_a_proxy():
+    """A plain http proxy: the endpoint itself, asked for another host."""
+    with Endpoint("--stream", COUNTER, "--pace", "0") as endpoint:
+        raw = signed_request("http://kinesisvideo.example:8080/describeStream",
+                             {"StreamName": "door"},
+                             extra={"User-Agent": "me/1"})
+        raw = raw.replace(b"POST /", b"POST http://kinesisvideo.example:8080/")
+        with endpoint.connect() as sock:
+            sock.sendall(raw)
+            assert Answer.read(sock, 5).status == 200
+        entry = endpoint.calls("DescribeStream")[0]
+        assert entry["host"] == "kinesisvideo.example:8080"
+        assert entry["agent"] == "me/1"
+        assert entry["content_type"] == "application/json"
 
 
 def test_hundreds_of_connections():

@@ -61,6 +61,12 @@ def test_cut_at_a_byte_of_the_body(endpoint, whole, at):
     assert not answer.data.endswith(b"0\r\n\r\n")
 
 
+def test_a_cut_breaks_off_a_chunk(endpoint):
+    """Not between two of them: more was promised than came."""
+    answer = with_fault(endpoint, "GetMedia cut bytes=700")
+    assert sum(answer.chunks) > 700 == len(answer.body)
+
+
 def test_cut_at_every_byte_around_a_fragments_end(endpoint, whole, starts):
     for at in range(starts[1] - 40, starts[1] + 70):
         answer = with_fault(endpoint, "GetMedia cut bytes=%d" % at)
@@ -71,7 +77,8 @@ def test_cut_at_every_byte_around_a_fragments_end(endpoint, whole, starts):
 def test_cut_at_every_byte_of_the_wire(endpoint):
     """Status line, headers and all."""
     plain = endpoint.raw_media().data
-    for at in range(0, 300, 7):
+    head = plain.index(b"\r\n\r\n") + 4
+    for at in [*range(0, 300, 7), *range(head - 3, head + 12)]:
         answer = with_fault(endpoint, "GetMedia cut wire=%d" % at)
         assert answer.ended == "closed"
         assert len(answer.data) == at

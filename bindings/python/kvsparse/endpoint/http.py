@@ -134,7 +134,7 @@ class Connection:
             return None
         keep = (names.get("connection") != "close" and
                 version == "HTTP/1.1")
-        path, _, query = target.partition("?")
+        path, _, query = _origin(target).partition("?")
         return Request(method, path, query, headers, body, keep)
 
     # -- out -----------------------------------------------------------------
@@ -177,10 +177,6 @@ class Connection:
             self._body_sent += size
             view = view[size:]
 
-    async def promise(self, size: int) -> None:
-        """A chunk's size without its bytes."""
-        await self._write(b"%x\r\n" % size)
-
     async def finish(self) -> None:
         """The body's end, as it should be."""
         await self._write(b"0\r\n\r\n")
@@ -210,24 +206,10 @@ class Connection:
             return
         raise Gone()
 
-    def close(self) -> None:
-        """Closes the connection."""
-        self._writer.close()
-
-    @property
-    def left(self) -> bool:
-        """Whether the client has left."""
-        return self._left.is_set()
-
     @property
     def body_sent(self) -> int:
         """Bytes of the body that were sent."""
         return self._body_sent
-
-    @property
-    def wire_sent(self) -> int:
-        """Bytes of the answer that were sent, headers and all."""
-        return self._sent
 
     # -- inside --------------------------------------------------------------
 
@@ -294,6 +276,13 @@ def _parse_head(head: bytes) -> Tuple[str, str, str, Headers]:
     except ValueError:
         raise BadRequest(400, "this is no HTTP request") from None
     return method, target, version, headers
+
+
+def _origin(target: str) -> str:
+    """The path of a request, also of one that came as to a proxy."""
+    if target.startswith("http://"):
+        return "/" + target[len("http://"):].partition("/")[2]
+    return target
 
 
 def _content_length(headers: Headers) -> int:

@@ -260,8 +260,6 @@ class Session:
             ahead = stop.position - self.tally.bytes
             rest = len(data) - ahead
             await self._send(data[:ahead], rest if stop.breaks else 0)
-            if stop.breaks and not ahead and rest:
-                await self.connection.promise(min(rest, 65536))
             data = data[ahead:]
             await self._act(stop)
 

@@ -67,7 +67,10 @@ class _Exchange:
         self.entry: Dict[str, Any] = {
             "time": time.time(), "call": None, "stream": None,
             "port": role, "status": None, "error": None,
-            "request_id": self.id, "end": None}
+            "request_id": self.id, "end": None,
+            "host": request.header("Host"),
+            "agent": request.header("User-Agent"),
+            "content_type": request.header("Content-Type")}
 
     def headers(self, content: str = "application/json") -> Dict[str, str]:
         """What each answer has."""

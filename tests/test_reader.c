@@ -12,6 +12,7 @@
 #include "support/allocator.h"
 #include "support/build.h"
 #include "support/recorder.h"
+#include "support/stream.h"
 
 #define MS INT64_C(1000000)
 
@@ -877,6 +878,33 @@ START_TEST(reserved_bytes_are_hardly_copied) {
 }
 END_TEST
 
+/* As a camera sends them: a large key frame, then 59 small ones. */
+static void build_camera(struct bytes *b, unsigned fragments) {
+  uint32_t random = 1;
+  for (unsigned i = 0; i < fragments; i++) {
+    mux_document(b);
+    build_tracks(b);
+    mux_cluster(b, i * 2000);
+    for (int frame = 0; frame < 60; frame++) {
+      size_t more = stream_random(&random) % 10000;
+      build_frame(b, 1, (int16_t)frame, 0x80,
+                  frame ? 2000 + more : 95000 + more, i);
+    }
+  }
+}
+
+/* Room for the largest frames is made once, and then they seldom move. */
+START_TEST(reserved_key_frames_are_hardly_copied) {
+  struct bytes b = {0};
+  kvsp_reader_stats stats;
+  build_camera(&b, 50);
+  stats = stats_after(&b, 0, FEED_RESERVE, 65536);
+  ck_assert_uint_le(stats.bytes_copied, b.len / 50);
+  ck_assert_uint_le(stats.memory_peak, 2 * 105000 + 128 * 1024);
+  bytes_free(&b);
+}
+END_TEST
+
 /* With KVSP_READ_STRICT payloads are not looked at, and the rest once.
  * Otherwise a block that nothing confirms is searched, once. */
 START_TEST(payloads_are_hardly_examined) {
@@ -1637,6 +1665,7 @@ static TCase *copying_case(void) {
   tcase_add_test(tc, small_pieces_are_copied_once);
   tcase_add_test(tc, large_frames_are_copied_little);
   tcase_add_test(tc, reserved_bytes_are_hardly_copied);
+  tcase_add_test(tc, reserved_key_frames_are_hardly_copied);
   tcase_add_test(tc, payloads_are_hardly_examined);
   tcase_add_test(tc, memory_does_not_grow);
   tcase_add_loop_test(tc, trimmed_readers_are_small, 0, 2);

@@ -509,6 +509,17 @@ def test_idle_counts_from_the_last_bytes():
         assert 0.6 < time.monotonic() - begin < 5
 
 
+def test_sessions_do_not_last_for_ever():
+    with Endpoint("--stream", "door=counter:fragments=10,fragment_ms=400,"
+                  "frames=4", "--session", "1") as endpoint:
+        begin = time.monotonic()
+        answer = endpoint.raw_media(selector=NOW)
+        assert answer.ended == "whole"
+        assert 0.9 < time.monotonic() - begin < 6
+        assert fragments(answer.body)
+        assert endpoint.calls("GetMedia")[-1]["end"] == "session"
+
+
 def test_clients_that_leave_free_their_place():
     with Endpoint("--stream", COUNTER) as endpoint:
         client = endpoint.client("kinesis-video-media")

@@ -207,8 +207,11 @@ class Answer:
         data, pauses = bytearray(), []
         sock.settimeout(seconds)
         ended, last = "closed", time.monotonic()
+        end = last + 3 * seconds  # of an answer that does not end
         try:
             while True:
+                if time.monotonic() > end:
+                    raise socket.timeout
                 piece = sock.recv(65536)
                 pauses.append(time.monotonic() - last)
                 last = time.monotonic()

@@ -398,6 +398,21 @@ def test_separate_data_endpoint():
         assert len(counts(answer["Payload"].read())) == 40
 
 
+def test_a_data_endpoint_that_was_this_one_gets_stale():
+    with Endpoint("--stream", COUNTER, "--pace", "0", "--idle", "0.05",
+                  "--no-quotas") as endpoint:
+        assert endpoint.raw_media().status == 200
+        told = endpoint.control("POST", "/rotate", {})["data_endpoint"]
+        wrong = endpoint.raw_media()
+        assert wrong.headers["x-amzn-errortype"] == "InvalidEndpointException"
+        url = endpoint.client("kinesisvideo").get_data_endpoint(
+            StreamName="door", APIName="GET_MEDIA")["DataEndpoint"]
+        assert url == told != endpoint.url
+        client = endpoint.client("kinesis-video-media", url)
+        answer = client.get_media(StreamName="door", StartSelector=EARLIEST)
+        assert len(counts(answer["Payload"].read())) == 40
+
+
 def test_loops_have_new_numbers_and_times():
     with Endpoint("--stream", COUNTER, "--pace", "0", "--loop", "3",
                   "--idle", "0.05") as endpoint:

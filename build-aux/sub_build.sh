@@ -26,7 +26,7 @@ need_clang() {
 
 mkdir -p checks || exit 1
 core_only='--with-ffmpeg=no --with-jansson=no --with-zlib=no
-  --with-matroska=no'
+  --with-matroska=no --with-curl=no'
 clang='CC=clang CXX=clang++'
 case $name in
   asan)

@@ -135,6 +135,7 @@ shared() {
 shared lib/core libkvsparse
 shared lib/av libkvsparse-av
 shared lib/matroska libkvsparse-matroska
+shared lib/net libkvsparse-net
 # Libtool leaves a script in the place of a program that uses what is not
 # installed yet.
 program=$top_builddir/tools/.libs/kvsparse

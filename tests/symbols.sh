@@ -68,5 +68,13 @@ else
   skip libkvsparse-matroska "this build has no libmatroska"
 fi
 
+if grep -q '^HAVE_CURL_TRUE = *$' "$top_builddir/Makefile"; then
+  declared checkpoint.h client.h media.h >"$work/both"
+  comm -23 "$work/both" "$work/core" >"$work/declared"
+  compare libkvsparse-net lib/net
+else
+  skip libkvsparse-net "this build has no libcurl"
+fi
+
 echo "1..$n"
 exit $status

@@ -31,6 +31,7 @@ static const struct {
     NAMED(KVSP_NEED_DRAIN),
     NAMED(KVSP_END),
     NAMED(KVSP_PAUSED),
+    NAMED(KVSP_INTERRUPTED),
     NAMED(KVSP_ERR_ARG),
     NAMED(KVSP_ERR_STATE),
     NAMED(KVSP_ERR_REENTRANT),
@@ -48,6 +49,11 @@ static const struct {
     NAMED(KVSP_ERR_LIMIT_VALUE),
     NAMED(KVSP_ERR_LIMIT_FRAME),
     NAMED(KVSP_ERR_LIMIT_MEMORY),
+    NAMED(KVSP_ERR_NETWORK),
+    NAMED(KVSP_ERR_SERVICE),
+    NAMED(KVSP_ERR_CREDENTIALS),
+    NAMED(KVSP_ERR_CLOCK),
+    NAMED(KVSP_ERR_FILE),
     NAMED(KVSP_ERR_CODEC),
     NAMED(KVSP_ERR_NOMEM),
     NAMED(KVSP_ERR_INTERNAL),
@@ -64,6 +70,7 @@ static int is_listed(enum kvsp_status status) {
     case KVSP_NEED_DRAIN:
     case KVSP_END:
     case KVSP_PAUSED:
+    case KVSP_INTERRUPTED:
     case KVSP_ERR_ARG:
     case KVSP_ERR_STATE:
     case KVSP_ERR_REENTRANT:
@@ -81,6 +88,11 @@ static int is_listed(enum kvsp_status status) {
     case KVSP_ERR_LIMIT_VALUE:
     case KVSP_ERR_LIMIT_FRAME:
     case KVSP_ERR_LIMIT_MEMORY:
+    case KVSP_ERR_NETWORK:
+    case KVSP_ERR_SERVICE:
+    case KVSP_ERR_CREDENTIALS:
+    case KVSP_ERR_CLOCK:
+    case KVSP_ERR_FILE:
     case KVSP_ERR_CODEC:
     case KVSP_ERR_NOMEM:
     case KVSP_ERR_INTERNAL:

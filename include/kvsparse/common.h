@@ -43,6 +43,7 @@ enum kvsp_status {
   KVSP_NEED_DRAIN = 2, /* output is waiting: take it, then send again      */
   KVSP_END = 3,        /* the clean end: KVSP_FINAL was given, all is out  */
   KVSP_PAUSED = 4,     /* a callback asked to pause                        */
+  KVSP_INTERRUPTED = 5, /* kvsp_client_interrupt was called: go on, or not */
 
   /* The caller's mistake; the object is as it was before the call. */
   KVSP_ERR_ARG = -1,         /* NULL, a bad value, a wrong struct_size     */
@@ -71,6 +72,14 @@ enum kvsp_status {
   KVSP_ERR_LIMIT_VALUE = -203,
   KVSP_ERR_LIMIT_FRAME = -204,
   KVSP_ERR_LIMIT_MEMORY = -205,
+
+  /* The network and the service: kvsp_client_error(), kvsp_media_error(). */
+  KVSP_ERR_NETWORK = -300,     /* no connection, or one that is not safe   */
+  KVSP_ERR_SERVICE = -301,     /* the service refused, by name             */
+  KVSP_ERR_CREDENTIALS = -302, /* there are none, or their source failed   */
+  KVSP_ERR_CLOCK = -303,       /* this machine's clock is off by more than
+                                  the service allows                       */
+  KVSP_ERR_FILE = -304,        /* a file cannot be read or written         */
 
   KVSP_ERR_CODEC = -400, /* a codec is missing, or refused its data        */
 

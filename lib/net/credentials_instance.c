@@ -1,0 +1,147 @@
+/*
+ * credentials_instance.c - the role of an EC2 instance, from its metadata
+ * service, version 2: a session's token first, then the role's name, then its
+ * keys.  Where nobody answers this is no instance.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "credentials.h"
+#include "endpoint.h"
+#include "fields.h"
+
+#define METADATA "http://169.254.169.254"
+#define METADATA_IPV6 "http://[fd00:ec2::254]"
+#define ROLES "/latest/meta-data/iam/security-credentials/"
+#define TTL_HEADER "X-aws-ec2-metadata-token-ttl-seconds: 21600"
+#define TIME_MS 1000
+#define ANSWER_MAX ((size_t)64 << 10)
+
+struct metadata {
+  struct credential_chain *chain;
+  struct text base;
+  struct text token; /* as a header                                        */
+  struct text role;
+  long timeout_ms;
+};
+
+/* "2" seconds as milliseconds; what is no number is the default. */
+static long timeout_of(const char *text) {
+  long seconds = 0;
+  if (!text || strlen(text) > 3 || text[strspn(text, "0123456789")])
+    return TIME_MS;
+  for (; *text; text++) seconds = seconds * 10 + (*text - '0');
+  return seconds > 0 ? seconds * 1000 : TIME_MS;
+}
+
+static int find_base(struct metadata *m) {
+  const struct environment *e = &m->chain->environment;
+  const char *url =
+      kvsp_environment_get(e, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
+  const char *mode =
+      kvsp_environment_get(e, "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
+  int rc;
+  if (!url)
+    url = mode && (mode[0] | 0x20) == 'i' && strchr(mode, '6') ? METADATA_IPV6
+                                                               : METADATA;
+  if (!kvsp_url_is_allowed(url) &&
+      !(strncmp(url, "http://", 7) == 0 &&
+        (kvsp_url_has_host(url, "169.254.169.254") ||
+         kvsp_url_has_host(url, "[fd00:ec2::254]"))))
+    return kvsp_credentials_fail(m->chain, KVSP_ERR_CREDENTIALS,
+                                 "AWS_EC2_METADATA_SERVICE_ENDPOINT is neither "
+                                 "https nor the instance's own address");
+  rc = kvsp_text_add(&m->base, url);
+  if (rc == KVSP_OK && m->base.data[m->base.len - 1] == '/')
+    m->base.data[--m->base.len] = '\0';
+  return rc;
+}
+
+/* CREDENTIALS_NOT_HERE: nobody answers there, or not as the service does. */
+static int request(struct metadata *m, const char *method, const char *path,
+                   const char *header, struct http_transfer *t) {
+  struct http_request r = {.method = method,
+                           .headers = {header},
+                           .timeout_ms = m->timeout_ms,
+                           .direct = true};
+  struct text url;
+  int rc;
+  memset(t, 0, sizeof *t);
+  kvsp_text_init(&url, m->chain->allocator, 4096);
+  rc = kvsp_text_print(&url, "%s%s", kvsp_text_string(&m->base), path);
+  r.url = kvsp_text_string(&url);
+  if (rc == KVSP_OK) rc = kvsp_http_run(t, m->chain->http, &r);
+  kvsp_text_clear(&url);
+  return rc == KVSP_OK && !kvsp_http_succeeded(t) ? CREDENTIALS_NOT_HERE : rc;
+}
+
+static int get_token(struct metadata *m) {
+  struct http_transfer t;
+  int rc = request(m, "PUT", "/latest/api/token", TTL_HEADER, &t);
+  if (rc == KVSP_OK)
+    rc = kvsp_text_add(&m->token, "X-aws-ec2-metadata-token: ");
+  if (rc == KVSP_OK) rc = kvsp_text_add(&m->token, kvsp_text_string(&t.body));
+  if (rc == KVSP_OK && strpbrk(kvsp_text_string(&m->token), "\r\n"))
+    rc = CREDENTIALS_NOT_HERE;
+  kvsp_http_end(&t);
+  return rc;
+}
+
+/* The first line of the list. */
+static int get_role(struct metadata *m) {
+  struct http_transfer t;
+  int rc = request(m, "GET", ROLES, kvsp_text_string(&m->token), &t);
+  const char *name = kvsp_text_string(&t.body);
+  size_t len = strcspn(name, " \t\r\n");
+  if (rc == KVSP_OK) rc = kvsp_text_add(&m->role, ROLES);
+  if (rc == KVSP_OK && len > 0) rc = kvsp_text_append(&m->role, name, len);
+  if (rc == KVSP_OK && len == 0) rc = CREDENTIALS_NOT_HERE;
+  kvsp_http_end(&t);
+  return rc;
+}
+
+static int get_keys(struct metadata *m, struct credentials *out) {
+  struct http_transfer t;
+  struct text code;
+  int rc = request(m, "GET", kvsp_text_string(&m->role),
+                   kvsp_text_string(&m->token), &t);
+  kvsp_text_init(&code, m->chain->allocator, 256);
+  if (rc == CREDENTIALS_NOT_HERE) {
+    rc = kvsp_credentials_fail_http(m->chain, "instance metadata", &t);
+  } else if (rc == KVSP_OK) {
+    const char *json = kvsp_text_string(&t.body);
+    if (kvsp_json_field(json, "Code", &code) == 1 &&
+        strcmp(kvsp_text_string(&code), "Success") != 0)
+      rc = kvsp_credentials_fail(m->chain, KVSP_ERR_CREDENTIALS,
+                                 "the instance's metadata say %s",
+                                 kvsp_text_string(&code));
+    else
+      rc = kvsp_credentials_from_json(m->chain, json, "Token", out);
+  }
+  kvsp_text_clear(&code);
+  kvsp_http_end(&t);
+  return rc;
+}
+
+int kvsp_credentials_from_instance(struct credential_chain *chain,
+                                   struct credentials *out) {
+  const struct environment *e = &chain->environment;
+  struct metadata m;
+  int rc;
+  if (e->ignored || kvsp_environment_is_true(e, "AWS_EC2_METADATA_DISABLED"))
+    return CREDENTIALS_NOT_HERE;
+  m.chain = chain;
+  m.timeout_ms =
+      timeout_of(kvsp_environment_get(e, "AWS_METADATA_SERVICE_TIMEOUT"));
+  kvsp_text_init(&m.base, chain->allocator, 1024);
+  kvsp_text_init(&m.token, chain->allocator, ANSWER_MAX);
+  kvsp_text_init(&m.role, chain->allocator, 1024);
+  rc = find_base(&m);
+  if (rc == KVSP_OK) rc = get_token(&m);
+  if (rc == KVSP_OK) rc = get_role(&m);
+  if (rc == KVSP_OK) rc = get_keys(&m, out);
+  kvsp_text_clear(&m.base);
+  kvsp_text_clear(&m.token);
+  kvsp_text_clear(&m.role);
+  return rc;
+}

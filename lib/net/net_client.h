@@ -1,0 +1,65 @@
+/*
+ * net_client.h - the inside of a client: settings, credentials, what is known
+ * of each stream, and the loop.  Knows readers only as things that take steps.
+ */
+#ifndef KVSP_NET_CLIENT_H
+#define KVSP_NET_CLIENT_H
+
+#include <kvsparse/client.h>
+
+#include "backoff.h"
+#include "credentials.h"
+#include "endpoint.h"
+
+enum api { API_MEDIA, API_LIST, API_FRAGMENTS, API_COUNT };
+
+/* What all readers of one stream share. */
+struct stream {
+  struct stream *next;
+  char *name; /* or ARN                                                    */
+  char *endpoint[API_COUNT]; /* NULL: to be asked for                      */
+  struct call_gate gates[2]; /* of GetDataEndpoint, of GetMedia            */
+};
+
+struct kvsp_client {
+  kvsp_allocator allocator;
+  struct http http;
+  struct credential_chain chain;
+  struct environment environment;
+  char *region; /* NULL: unknown                                           */
+  char *profile;
+  char *endpoint_url;
+  char *api_url[API_COUNT]; /* of the caller's                             */
+  char *user_agent;
+  char *ca_file;
+  char *proxy;
+  unsigned endpoints; /* ENDPOINT_*                                        */
+  uint64_t random;
+  bool busy;   /* a callback runs                                            */
+  bool global; /* curl_global_init succeeded                               */
+  struct stream *streams;
+  struct kvsp_media *readers;
+  struct kvsp_media *turn; /* the last one that was told to be ready       */
+  kvsp_service_error error;
+};
+
+/* The record of that stream, made where there is none.  NULL: no memory. */
+struct stream *kvsp_client_stream(kvsp_client *c, const char *name);
+/* The base of URLs for an API of that stream, NULL: to be asked for. */
+const char *kvsp_client_endpoint(const kvsp_client *c,
+                                 const struct stream *stream, enum api api);
+/* The service's answer to GetDataEndpoint.  KVSP_OK, KVSP_ERR_NOMEM,
+ * KVSP_ERR_SERVICE: it is no URL that may be spoken to. */
+int kvsp_client_learn_endpoint(kvsp_client *c, struct stream *stream,
+                               enum api api, const char *url);
+void kvsp_client_forget_endpoint(kvsp_client *c, struct stream *stream,
+                                 enum api api);
+/* "GET_MEDIA" */
+const char *kvsp_api_name(enum api api);
+
+/* Drives all until only (NULL: any reader) has something, or the time is over:
+ * as kvsp_client_wait. */
+int kvsp_client_drive(kvsp_client *c, int timeout_ms, struct kvsp_media *only,
+                      struct kvsp_media **ready);
+
+#endif

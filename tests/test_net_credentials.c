@@ -1,0 +1,732 @@
+/*
+ * test_net_credentials.c - each source of credentials, on the loopback: found,
+ * renewed, refused with a reason, and wiped.
+ */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+
+#include <check.h>
+#include <kvsparse/client.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "net_client.h"
+#include "net_clock.h"
+#include "support/allocator.h"
+#include "support/http_server.h"
+
+/* ---- a world without credentials ----------------------------------------- */
+
+static char folder[] = "/tmp/kvsparse-credentials.XXXXXX";
+static bool have_folder;
+
+static const char *const variables[] = {
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CONFIG_FILE",
+    "AWS_CA_BUNDLE",
+    "http_proxy",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "ALL_PROXY"};
+
+static void path_in(char *out, size_t size, const char *name) {
+  snprintf(out, size, "%s/%s", folder, name);
+}
+
+static void write_file(const char *name, const char *text) {
+  char path[256];
+  FILE *file;
+  path_in(path, sizeof path, name);
+  file = fopen(path, "w");
+  ck_assert_ptr_nonnull(file);
+  ck_assert_uint_eq(fwrite(text, 1, strlen(text), file), strlen(text));
+  ck_assert_int_eq(fclose(file), 0);
+}
+
+static void remove_file(const char *name) {
+  char path[256];
+  path_in(path, sizeof path, name);
+  unlink(path);
+}
+
+static void set_path(const char *variable, const char *name) {
+  char path[256];
+  path_in(path, sizeof path, name);
+  setenv(variable, path, 1);
+}
+
+static void setup(void) {
+  for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+    unsetenv(variables[i]);
+  if (!have_folder) ck_assert_ptr_nonnull(mkdtemp(folder));
+  have_folder = true;
+  setenv("HOME", folder, 1);
+  setenv("AWS_EC2_METADATA_DISABLED", "true", 1);
+  set_path("AWS_SHARED_CREDENTIALS_FILE", "credentials");
+  set_path("AWS_CONFIG_FILE", "config");
+}
+
+static void teardown(void) {
+  remove_file("credentials");
+  remove_file("config");
+  remove_file("token");
+  remove_file("program.sh");
+  rmdir(folder);
+}
+
+/* ---- asking -------------------------------------------------------------- */
+
+static kvsp_client *new_client(const char *profile) {
+  kvsp_client_config config = {.struct_size = sizeof config};
+  kvsp_client *c = NULL;
+  config.region = "us-west-2";
+  config.profile = profile;
+  ck_assert_int_eq(kvsp_client_new(&c, &config), KVSP_OK);
+  return c;
+}
+
+/* What signs a call, as "key/secret/token source". */
+static void expect_found(kvsp_client *c, const char *expected) {
+  const struct credentials *found;
+  char text[512];
+  ck_assert_int_eq(kvsp_client_authenticate(c), KVSP_OK);
+  ck_assert_str_eq(kvsp_client_error(c)->message, "");
+  ck_assert_int_eq(kvsp_credentials_get(&c->chain, &found), KVSP_OK);
+  snprintf(text, sizeof text, "%s/%s/%s %s", found->access_key_id,
+           found->secret_access_key,
+           found->session_token ? found->session_token : "-",
+           kvsp_client_credentials_source(c));
+  ck_assert_str_eq(text, expected);
+}
+
+static void expect(const char *expected) {
+  kvsp_client *c = new_client(NULL);
+  expect_found(c, expected);
+  kvsp_client_free(c);
+}
+
+static void expect_error_as(const char *profile, int status,
+                            const char *message) {
+  kvsp_client *c = new_client(profile);
+  int rc = kvsp_client_authenticate(c);
+  ck_assert_int_eq(rc, status);
+  ck_assert_int_eq(kvsp_client_error(c)->status, status);
+  if (!strstr(kvsp_client_error(c)->message, message))
+    ck_abort_msg("\"%s\" lacks \"%s\"", kvsp_client_error(c)->message, message);
+  kvsp_client_free(c);
+}
+
+static void expect_error(int status, const char *message) {
+  expect_error_as(NULL, status, message);
+}
+
+/* ---- callback ------------------------------------------------------------ */
+
+struct given {
+  int calls;
+  int rc;
+  int64_t life_s; /* 0: without an end                                     */
+  char key[32];
+  kvsp_client *client;
+};
+
+static int give(void *user, kvsp_credentials *out) {
+  struct given *given = user;
+  ck_assert_uint_eq(out->struct_size, sizeof *out);
+  ck_assert_ptr_null(out->session_token);
+  given->calls++;
+  if (given->client)
+    ck_assert_int_eq(kvsp_client_authenticate(given->client),
+                     KVSP_ERR_REENTRANT);
+  snprintf(given->key, sizeof given->key, "KEY%d", given->calls);
+  out->access_key_id = given->key;
+  out->secret_access_key = "S";
+  if (given->life_s)
+    out->expires_ns =
+        (kvsp_clock_wall_ms() / 1000 + given->life_s) * 1000000000;
+  return given->rc;
+}
+
+static kvsp_client *client_with(struct given *given) {
+  kvsp_client_config config = {.struct_size = sizeof config};
+  kvsp_client *c = NULL;
+  config.region = "us-west-2";
+  config.credentials = give;
+  config.credentials_user = given;
+  ck_assert_int_eq(kvsp_client_new(&c, &config), KVSP_OK);
+  given->client = c;
+  return c;
+}
+
+START_TEST(callback_comes_first) {
+  struct given given = {0};
+  kvsp_client *c = client_with(&given);
+  setenv("AWS_ACCESS_KEY_ID", "ENV", 1);
+  setenv("AWS_SECRET_ACCESS_KEY", "ENV", 1);
+  ck_assert_int_eq(given.calls, 0);
+  expect_found(c, "KEY1/S/- callback");
+  expect_found(c, "KEY1/S/- callback");
+  kvsp_credentials_renew(&c->chain);
+  expect_found(c, "KEY2/S/- callback");
+  expect_found(c, "KEY2/S/- callback");
+  kvsp_client_free(c);
+}
+END_TEST
+
+START_TEST(callback_fails) {
+  struct given given = {.rc = 7};
+  kvsp_client *c = client_with(&given);
+  ck_assert_int_eq(kvsp_client_authenticate(c), KVSP_ERR_CREDENTIALS);
+  given.rc = KVSP_ERR_USER - 3;
+  ck_assert_int_eq(kvsp_client_authenticate(c), KVSP_ERR_USER - 3);
+  given.rc = 0;
+  expect_found(c, "KEY3/S/- callback");
+  kvsp_client_free(c);
+}
+END_TEST
+
+/* 20 minutes are enough; 14 are due for new ones, if it is not too often. */
+START_TEST(renewed_before_they_expire) {
+  struct given given = {.life_s = 20 * 60};
+  kvsp_client *c = client_with(&given);
+  expect_found(c, "KEY1/S/- callback");
+  c->chain.next_try_ms = 0;
+  expect_found(c, "KEY1/S/- callback");
+  c->chain.current.expires_ms = kvsp_clock_wall_ms() + 14 * 60 * 1000;
+  expect_found(c, "KEY2/S/- callback");
+  kvsp_client_free(c);
+}
+END_TEST
+
+/* Between 15 and 10 minutes before the end the old ones serve where there are
+ * no new ones; later they do not. */
+START_TEST(old_ones_serve_for_a_while) {
+  struct given given = {.life_s = 20 * 60};
+  kvsp_client *c = client_with(&given);
+  expect_found(c, "KEY1/S/- callback");
+  given.rc = 1;
+  c->chain.next_try_ms = 0;
+  c->chain.current.expires_ms = kvsp_clock_wall_ms() + 12 * 60 * 1000;
+  expect_found(c, "KEY1/S/- callback");
+  ck_assert_int_eq(given.calls, 3 - 1);
+  c->chain.next_try_ms = 0;
+  c->chain.current.expires_ms = kvsp_clock_wall_ms() + 9 * 60 * 1000;
+  ck_assert_int_eq(kvsp_client_authenticate(c), KVSP_ERR_CREDENTIALS);
+  kvsp_client_free(c);
+}
+END_TEST
+
+/* ---- environment --------------------------------------------------------- */
+
+START_TEST(environment) {
+  setenv("AWS_ACCESS_KEY_ID", "AKIDE", 1);
+  setenv("AWS_SECRET_ACCESS_KEY", "se/cret+", 1);
+  expect("AKIDE/se/cret+/- environment");
+  setenv("AWS_SESSION_TOKEN", "tok", 1);
+  expect("AKIDE/se/cret+/tok environment");
+  unsetenv("AWS_SESSION_TOKEN");
+  setenv("AWS_SECURITY_TOKEN", "old", 1);
+  expect("AKIDE/se/cret+/old environment");
+  unsetenv("AWS_SECRET_ACCESS_KEY");
+  expect_error(KVSP_ERR_CREDENTIALS, "AWS_SECRET_ACCESS_KEY is not");
+  setenv("AWS_SECRET_ACCESS_KEY", "with\nline", 1);
+  expect_error(KVSP_ERR_CREDENTIALS, "control character");
+}
+END_TEST
+
+START_TEST(nothing_anywhere) {
+  expect_error(KVSP_ERR_CREDENTIALS, "AWS_ACCESS_KEY_ID");
+  expect_error(KVSP_ERR_CREDENTIALS, "no EC2 instance");
+}
+END_TEST
+
+START_TEST(environment_ignored) {
+  kvsp_client_config config = {.struct_size = sizeof config};
+  kvsp_client *c = NULL;
+  setenv("AWS_ACCESS_KEY_ID", "AKIDE", 1);
+  setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+  setenv("AWS_REGION", "eu-west-1", 1);
+  write_file("credentials",
+             "[default]\naws_access_key_id=A\n"
+             "aws_secret_access_key=B\n");
+  config.flags = KVSP_CLIENT_NO_ENVIRONMENT;
+  ck_assert_int_eq(kvsp_client_new(&c, &config), KVSP_OK);
+  ck_assert_int_eq(kvsp_client_authenticate(c), KVSP_ERR_CREDENTIALS);
+  ck_assert_str_eq(kvsp_client_region(c), "");
+  kvsp_client_free(c);
+}
+END_TEST
+
+/* ---- profiles ------------------------------------------------------------ */
+
+static const char two_profiles[] =
+    "# a comment = x\n"
+    "[default]\n"
+    "aws_access_key_id = AKIDD\n"
+    "aws_secret_access_key = secret=d \n"
+    "[other]\r\n"
+    "AWS_ACCESS_KEY_ID=AKIDO\r\n"
+    "aws_secret_access_key=o\r\n"
+    "aws_session_token = T\r\n";
+
+START_TEST(profile_keys) {
+  kvsp_client *c;
+  write_file("credentials", two_profiles);
+  expect("AKIDD/secret=d/- profile");
+  setenv("AWS_PROFILE", "other", 1);
+  expect("AKIDO/o/T profile");
+  setenv("AWS_ACCESS_KEY_ID", "AKIDE", 1);
+  setenv("AWS_SECRET_ACCESS_KEY", "e", 1);
+  expect("AKIDE/e/- environment");
+  /* One that is named in code wins over the environment. */
+  c = new_client("default");
+  expect_found(c, "AKIDD/secret=d/- profile");
+  kvsp_client_free(c);
+  expect_error_as("absent", KVSP_ERR_CREDENTIALS, "no profile \"absent\"");
+}
+END_TEST
+
+START_TEST(profile_in_config) {
+  kvsp_client_config config = {.struct_size = sizeof config};
+  kvsp_client *c = NULL;
+  write_file("config",
+             "[profile cam]\nregion = eu-central-1\ns3 =\n  region = wrong\n"
+             "aws_access_key_id = A\naws_secret_access_key = B\n"
+             "[cam]\nregion = wrong\n");
+  setenv("AWS_PROFILE", "cam", 1);
+  ck_assert_int_eq(kvsp_client_new(&c, &config), KVSP_OK);
+  ck_assert_str_eq(kvsp_client_region(c), "eu-central-1");
+  expect_found(c, "A/B/- profile");
+  kvsp_client_free(c);
+  /* Keys of the file of credentials win. */
+  write_file("credentials",
+             "[cam]\naws_access_key_id = C\n"
+             "aws_secret_access_key = D\n");
+  expect("C/D/- profile");
+}
+END_TEST
+
+START_TEST(profile_unsupported) {
+  write_file("config",
+             "[profile role]\nrole_arn = arn:aws:iam::1:role/x\n"
+             "source_profile = base\n"
+             "[profile sso]\nsso_session = corp\n"
+             "[profile half]\naws_access_key_id = A\n");
+  expect_error_as("role", KVSP_ERR_UNSUPPORTED,
+                  "export-credentials --profile role");
+  expect_error_as("sso", KVSP_ERR_UNSUPPORTED, "logs in by SSO");
+  expect_error_as("half", KVSP_ERR_CREDENTIALS, "a key is missing");
+}
+END_TEST
+
+static void write_program(const char *script) {
+  char path[256];
+  char config[512];
+  write_file("program.sh", script);
+  path_in(path, sizeof path, "program.sh");
+  ck_assert_int_eq(chmod(path, 0755), 0);
+  snprintf(config, sizeof config,
+           "[default]\ncredential_process = \"%s\" 'a b' c\\ d\n", path);
+  write_file("config", config);
+}
+
+START_TEST(process) {
+  kvsp_client *c;
+  write_program(
+      "#!/bin/sh\n[ \"$1\" = 'a b' ] && [ \"$2\" = 'c d' ] || exit 9\n"
+      "cat <<'E'\n{\"Version\": 1, \"Nested\": {\"AccessKeyId\": \"no\"},\n"
+      " \"AccessKeyId\": \"P\", \"SecretAccessKey\": \"Q\\/\\u0041\",\n"
+      " \"SessionToken\": \"R\", \"Expiration\": "
+      "\"2037-01-02T03:04:05Z\"}\nE\n");
+  c = new_client(NULL);
+  expect_found(c, "P/Q/A/R profile");
+  ck_assert_int_eq(c->chain.current.expires_ms, INT64_C(2114478245000));
+  kvsp_client_free(c);
+  write_program("#!/bin/sh\nexit 3\n");
+  expect_error(KVSP_ERR_CREDENTIALS, "failed (status 3)");
+  write_program("#!/bin/sh\necho '{\"Version\": 2}'\n");
+  expect_error(KVSP_ERR_CREDENTIALS, "\"Version\": 1");
+  write_program("#!/bin/sh\necho '{\"Version\": 1}'\n");
+  expect_error(KVSP_ERR_CREDENTIALS, "a key is missing");
+  write_file("config", "[default]\ncredential_process = /no/such/program\n");
+  expect_error(KVSP_ERR_CREDENTIALS, "cannot be run");
+  write_file("config", "[default]\ncredential_process = echo 'a\n");
+  expect_error(KVSP_ERR_CREDENTIALS, "no command line");
+}
+END_TEST
+
+static void *interrupt_soon(void *user) {
+  struct timespec soon = {0, 300000000};
+  nanosleep(&soon, NULL);
+  kvsp_client_interrupt(user);
+  return NULL;
+}
+
+/* A program that never ends does not hold up who wants to stop. */
+START_TEST(process_interrupted) {
+  kvsp_client *c;
+  pthread_t thread;
+  int64_t begin = kvsp_clock_ms();
+  write_program("#!/bin/sh\nexec sleep 50\n");
+  c = new_client(NULL);
+  ck_assert_int_eq(pthread_create(&thread, NULL, interrupt_soon, c), 0);
+  ck_assert_int_eq(kvsp_client_authenticate(c), KVSP_INTERRUPTED);
+  pthread_join(thread, NULL);
+  ck_assert_int_lt(kvsp_clock_ms() - begin, 5000);
+  kvsp_client_free(c);
+}
+END_TEST
+
+/* ---- services ------------------------------------------------------------ */
+
+struct service {
+  atomic_int requests;
+  atomic_int failing; /* so many requests are answered with 500           */
+  char seen[4096];    /* the last request                                     */
+  const char *body;
+  int status;
+};
+
+static void remember(struct service *service,
+                     const struct server_request *request) {
+  atomic_fetch_add(&service->requests, 1);
+  snprintf(service->seen, sizeof service->seen, "%s %s\n%s\n%s",
+           request->method, request->path, request->headers, request->body);
+}
+
+static void answer_all(void *user, const struct server_request *request,
+                       struct server_answer *answer) {
+  struct service *service = user;
+  remember(service, request);
+  if (atomic_fetch_sub(&service->failing, 1) > 0)
+    server_reply(answer, 500, "", "{}");
+  else
+    server_reply(answer, service->status ? service->status : 200, "",
+                 service->body);
+}
+
+static void expect_seen(const struct service *service, const char *what) {
+  if (!strstr(service->seen, what))
+    ck_abort_msg("the request lacks \"%s\":\n%s", what, service->seen);
+}
+
+static const char sts_answer[] =
+    "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult>"
+    "<Credentials><SessionToken>TOK</SessionToken><SecretAccessKey>SEC"
+    "</SecretAccessKey><Expiration>2037-01-02T03:04:05Z</Expiration>"
+    "<AccessKeyId>ASIA1</AccessKeyId></Credentials>"
+    "</AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>";
+
+START_TEST(web_identity) {
+  struct service service = {.body = sts_answer};
+  struct http_server *server = server_start(answer_all, &service);
+  kvsp_client *c;
+  setenv("AWS_ENDPOINT_URL_STS", server_url(server), 1);
+  set_path("AWS_WEB_IDENTITY_TOKEN_FILE", "token");
+  setenv("AWS_ROLE_ARN", "arn:aws:iam::123:role/cam", 1);
+  expect_error(KVSP_ERR_CREDENTIALS, "token cannot be read");
+  write_file("token", "eyJ.to+ken=\n");
+  c = new_client(NULL);
+  expect_found(c, "ASIA1/SEC/TOK web identity");
+  expect_seen(&service, "POST /\n");
+  expect_seen(&service, "Action=AssumeRoleWithWebIdentity&");
+  expect_seen(&service, "&WebIdentityToken=eyJ.to%2Bken%3D");
+  expect_seen(&service, "&RoleArn=arn%3Aaws%3Aiam%3A%3A123%3Arole%2Fcam&");
+  ck_assert_ptr_null(strstr(service.seen, "Authorization"));
+  /* The file is read anew. */
+  write_file("token", "second");
+  kvsp_credentials_renew(&c->chain);
+  expect_found(c, "ASIA1/SEC/TOK web identity");
+  expect_seen(&service, "&WebIdentityToken=second");
+  kvsp_client_free(c);
+  service.status = 403;
+  service.body =
+      "<ErrorResponse><Error><Code>AccessDenied</Code><Message>Not "
+      "authorized to perform sts</Message></Error></ErrorResponse>";
+  expect_error(KVSP_ERR_SERVICE, "Not authorized to perform sts");
+  unsetenv("AWS_ROLE_ARN");
+  expect_error(KVSP_ERR_CREDENTIALS, "AWS_ROLE_ARN is not");
+  server_stop(server);
+}
+END_TEST
+
+START_TEST(web_identity_of_a_profile) {
+  struct service service = {.body = sts_answer};
+  struct http_server *server = server_start(answer_all, &service);
+  char config[512];
+  char path[256];
+  path_in(path, sizeof path, "token");
+  write_file("token", "t");
+  snprintf(config, sizeof config,
+           "[default]\nrole_arn = arn:r\nrole_session_name = me\n"
+           "web_identity_token_file = %s\n",
+           path);
+  write_file("config", config);
+  setenv("AWS_ENDPOINT_URL_STS", server_url(server), 1);
+  expect("ASIA1/SEC/TOK profile");
+  expect_seen(&service, "&RoleSessionName=me&");
+  server_stop(server);
+}
+END_TEST
+
+static const char json_answer[] =
+    "{\"Code\":\"Success\",\"AccessKeyId\":\"ASIA2\",\"SecretAccessKey\":"
+    "\"SEC\",\"Token\":\"TOK\",\"Expiration\":\"2037-01-02T03:04:05Z\"}";
+
+START_TEST(container) {
+  struct service service = {.body = json_answer};
+  struct http_server *server = server_start(answer_all, &service);
+  char url[128];
+  snprintf(url, sizeof url, "%s/creds?id=1", server_url(server));
+  setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url, 1);
+  expect("ASIA2/SEC/TOK container");
+  expect_seen(&service, "GET /creds?id=1");
+  setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "plain", 1);
+  expect("ASIA2/SEC/TOK container");
+  expect_seen(&service, "Authorization: plain");
+  set_path("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "token");
+  write_file("token", "from-file\n");
+  expect("ASIA2/SEC/TOK container");
+  expect_seen(&service, "Authorization: from-file");
+  write_file("token", "two\r\nX-Evil: lines");
+  expect_error(KVSP_ERR_CREDENTIALS, "several lines");
+  remove_file("token");
+  expect_error(KVSP_ERR_CREDENTIALS, "token cannot be read");
+  unsetenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+  /* Three tries. */
+  atomic_store(&service.requests, 0);
+  atomic_store(&service.failing, 2);
+  expect("ASIA2/SEC/TOK container");
+  ck_assert_int_eq(atomic_load(&service.requests), 3);
+  atomic_store(&service.requests, 0);
+  atomic_store(&service.failing, 100);
+  expect_error(KVSP_ERR_SERVICE, "");
+  ck_assert_int_eq(atomic_load(&service.requests), 3);
+  server_stop(server);
+}
+END_TEST
+
+/* http to strangers would hand the keys to anybody on the way. */
+START_TEST(container_hosts) {
+  static const char *const bad[] = {"http://169.254.169.254/x",
+                                    "http://example.com/x",
+                                    "http://127.0.0.1.example.com/x",
+                                    "http://169.254.170.2@evil.com/",
+                                    "http://10.0.0.1/",
+                                    "ftp://127.0.0.1/",
+                                    "http://127.evil.com/"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", bad[i], 1);
+    expect_error(KVSP_ERR_CREDENTIALS, "by http of this machine");
+  }
+  setenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "@evil.com/", 1);
+  expect_error(KVSP_ERR_CREDENTIALS, "CREDENTIALS_RELATIVE_URI");
+}
+END_TEST
+
+static void answer_instance(void *user, const struct server_request *request,
+                            struct server_answer *answer) {
+  struct service *service = user;
+  char token[64] = "";
+  remember(service, request);
+  server_header(request, "X-aws-ec2-metadata-token", token, sizeof token);
+  if (strcmp(request->path, "/latest/api/token") == 0 &&
+      strcmp(request->method, "PUT") == 0 &&
+      server_header(request, "X-aws-ec2-metadata-token-ttl-seconds", token,
+                    sizeof token) &&
+      strcmp(token, "21600") == 0)
+    server_reply(answer, 200, "", "IMDS-TOKEN");
+  else if (strcmp(token, "IMDS-TOKEN") != 0)
+    server_reply(answer, 401, "", "");
+  else if (strcmp(request->path,
+                  "/latest/meta-data/iam/security-credentials/") == 0)
+    server_reply(answer, 200, "", "my-role\n");
+  else if (strcmp(request->path,
+                  "/latest/meta-data/iam/security-credentials/my-role") == 0)
+    server_reply(answer, 200, "", service->body);
+  else
+    server_reply(answer, 404, "", "");
+}
+
+START_TEST(instance) {
+  struct service service = {.body = json_answer};
+  struct http_server *server = server_start(answer_instance, &service);
+  setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", server_url(server), 1);
+  expect_error(KVSP_ERR_CREDENTIALS, "no credentials");
+  ck_assert_int_eq(atomic_load(&service.requests), 0);
+  unsetenv("AWS_EC2_METADATA_DISABLED");
+  expect("ASIA2/SEC/TOK instance");
+  ck_assert_int_eq(atomic_load(&service.requests), 3);
+  service.body = "{\"Code\":\"AssumeRoleUnauthorizedAccess\"}";
+  expect_error(KVSP_ERR_CREDENTIALS, "AssumeRoleUnauthorizedAccess");
+  setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://example.com", 1);
+  expect_error(KVSP_ERR_CREDENTIALS, "METADATA_SERVICE_ENDPOINT");
+  server_stop(server);
+}
+END_TEST
+
+/* ---- wiping -------------------------------------------------------------- */
+
+/* Memory that still holds a secret when it is given back ends the test. */
+static struct test_allocator counting;
+static size_t looked_at;
+
+static void look_for_secret(void *user, void *ptr, size_t size) {
+  static const char *const secrets[] = {"VERY-SECRET", "VERY-TOKEN"};
+  const char *bytes = ptr;
+  looked_at++;
+  for (size_t s = 0; s < 2; s++)
+    for (size_t i = 0; i + strlen(secrets[s]) <= size; i++)
+      if (memcmp(bytes + i, secrets[s], strlen(secrets[s])) == 0)
+        ck_abort_msg("%zu bytes are given back with a secret in them", size);
+  counting.allocator.release(user, ptr, size);
+}
+
+static void expect_wiped(void) {
+  kvsp_client_config config = {.struct_size = sizeof config};
+  kvsp_client *c = NULL;
+  kvsp_allocator allocator;
+  test_allocator_init(&counting);
+  allocator = counting.allocator;
+  allocator.release = look_for_secret;
+  config.allocator = &allocator;
+  config.region = "us-west-2";
+  looked_at = 0;
+  ck_assert_int_eq(kvsp_client_new(&c, &config), KVSP_OK);
+  expect_found(c, "AKIDW/VERY-SECRET-1/VERY-TOKEN-2 profile");
+  kvsp_credentials_renew(&c->chain);
+  expect_found(c, "AKIDW/VERY-SECRET-1/VERY-TOKEN-2 profile");
+  kvsp_client_free(c);
+  ck_assert_uint_gt(looked_at, 10);
+  ck_assert_uint_eq(counting.live_blocks, 0);
+}
+
+START_TEST(wiped_after_use) {
+  write_file("credentials",
+             "[default]\naws_access_key_id = AKIDW\n"
+             "aws_secret_access_key = VERY-SECRET-1\n"
+             "aws_session_token = VERY-TOKEN-2\n");
+  expect_wiped();
+  remove_file("credentials");
+  write_program(
+      "#!/bin/sh\necho '{\"Version\":1,\"AccessKeyId\":\"AKIDW\","
+      "\"SecretAccessKey\":\"VERY-SECRET-1\",\"SessionToken\":"
+      "\"VERY-TOKEN-2\"}'\n");
+  expect_wiped();
+}
+END_TEST
+
+START_TEST(every_allocation_fails) {
+  bool failed = true;
+  write_file("credentials", two_profiles);
+  for (size_t at = 0; failed; at++) {
+    kvsp_client_config config = {.struct_size = sizeof config};
+    struct test_allocator a;
+    kvsp_client *c = NULL;
+    int rc;
+    test_allocator_init(&a);
+    test_allocator_fail_after(&a, at);
+    config.allocator = &a.allocator;
+    config.region = "us-west-2";
+    rc = kvsp_client_new(&c, &config);
+    if (rc == KVSP_OK) rc = kvsp_client_authenticate(c);
+    failed = a.failures > 0;
+    ck_assert_int_eq(rc, failed ? KVSP_ERR_NOMEM : KVSP_OK);
+    kvsp_client_free(c);
+    ck_assert_uint_eq(a.live_blocks, 0);
+  }
+}
+END_TEST
+
+/* ---- settings ------------------------------------------------------------ */
+
+START_TEST(settings) {
+  kvsp_client_config config = {.struct_size = sizeof config};
+  kvsp_client *c = NULL;
+  setenv("AWS_DEFAULT_REGION", "ap-south-1", 1);
+  ck_assert_int_eq(kvsp_client_new(&c, NULL), KVSP_OK);
+  ck_assert_str_eq(kvsp_client_region(c), "ap-south-1");
+  kvsp_client_free(c);
+  setenv("AWS_REGION", "eu-west-1", 1);
+  ck_assert_int_eq(kvsp_client_new(&c, NULL), KVSP_OK);
+  ck_assert_str_eq(kvsp_client_region(c), "eu-west-1");
+  kvsp_client_free(c);
+  config.region = "evil.com/";
+  ck_assert_int_eq(kvsp_client_new(&c, &config), KVSP_ERR_ARG);
+  config.region = "us-east-1";
+  config.endpoint_url = "http://example.com";
+  ck_assert_int_eq(kvsp_client_new(&c, &config), KVSP_ERR_ARG);
+  config.endpoint_url = "https://example.com";
+  config.flags = KVSP_CLIENT_FIPS;
+  ck_assert_int_eq(kvsp_client_new(&c, &config), KVSP_ERR_ARG);
+  config.flags = 0;
+  config.user_agent = "a\r\nb";
+  ck_assert_int_eq(kvsp_client_new(&c, &config), KVSP_ERR_ARG);
+  config.user_agent = NULL;
+  config.struct_size = 3;
+  ck_assert_int_eq(kvsp_client_new(&c, &config), KVSP_ERR_ARG);
+  ck_assert_int_eq(kvsp_client_new(NULL, NULL), KVSP_ERR_ARG);
+  kvsp_client_free(NULL);
+}
+END_TEST
+
+int main(void) {
+  Suite *suite = suite_create("credentials");
+  TCase *all = tcase_create("all");
+  SRunner *runner;
+  int failed;
+  tcase_add_checked_fixture(all, setup, teardown);
+  tcase_set_timeout(all, 60);
+  tcase_add_test(all, callback_comes_first);
+  tcase_add_test(all, callback_fails);
+  tcase_add_test(all, renewed_before_they_expire);
+  tcase_add_test(all, old_ones_serve_for_a_while);
+  tcase_add_test(all, environment);
+  tcase_add_test(all, nothing_anywhere);
+  tcase_add_test(all, environment_ignored);
+  tcase_add_test(all, profile_keys);
+  tcase_add_test(all, profile_in_config);
+  tcase_add_test(all, profile_unsupported);
+  tcase_add_test(all, process);
+  tcase_add_test(all, process_interrupted);
+  tcase_add_test(all, web_identity);
+  tcase_add_test(all, web_identity_of_a_profile);
+  tcase_add_test(all, container);
+  tcase_add_test(all, container_hosts);
+  tcase_add_test(all, instance);
+  tcase_add_test(all, wiped_after_use);
+  tcase_add_test(all, every_allocation_fails);
+  tcase_add_test(all, settings);
+  suite_add_tcase(suite, all);
+  runner = srunner_create(suite);
+  srunner_run_all(runner, CK_ENV);
+  failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

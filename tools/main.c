@@ -22,6 +22,9 @@
 #ifdef HAVE_MATROSKA
 #include <kvsparse/finisher.h>
 #endif
+#ifdef HAVE_CURL
+#include <kvsparse/client.h>
+#endif
 
 #include "command.h"
 #include "json_items.h"
@@ -41,6 +44,18 @@ static int command_missing(int argc, char **argv) {
 }
 #define command_dump command_missing
 #define command_generate command_missing
+#endif
+
+#ifndef HAVE_CURL
+static int get_missing(int argc, char **argv) {
+  (void)argc;
+  (void)argv;
+  complain(
+      "this build cannot do it: it was made without libcurl (Debian: "
+      "libcurl4-openssl-dev, libjansson-dev)");
+  return EXIT_FAILED;
+}
+#define command_get get_missing
 #endif
 
 #ifndef HAVE_MATROSKA
@@ -68,6 +83,7 @@ static const struct command commands[] = {
      command_finish},
     {"extract", "a track's media: .h264, .h265, .aac, .wav, .jpg",
      command_extract},
+    {"get", "a live stream's bytes, by its name", command_get},
     {"generate", "a sample GetMedia stream with a moving test picture",
      command_generate},
 };
@@ -76,7 +92,8 @@ static const size_t command_count = sizeof commands / sizeof commands[0];
 static const char usage_head[] =
     "Usage: kvsparse SUBCOMMAND [OPTION]... FILE\n"
     "Reads what Amazon Kinesis Video Streams' GetMedia and\n"
-    "GetMediaForFragmentList send. FILE may be - for standard input.\n"
+    "GetMediaForFragmentList send. FILE may be - for standard input, and\n"
+    "kvs://STREAM for a live stream (kvsparse-get(1)).\n"
     "\n"
     "Subcommands:\n";
 static const char usage_tail[] =
@@ -116,6 +133,11 @@ static int print_version(void) {
   output_print("%s\n", kvsp_finisher_version());
 #else
   output_print("without libmatroska: no finish\n");
+#endif
+#ifdef HAVE_CURL
+  output_print("%s\n", kvsp_net_version());
+#else
+  output_print("without libcurl: no get, no kvs://\n");
 #endif
   if (json != NULL)
     output_print("jansson %s\n", json);

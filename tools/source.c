@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "live.h"
 #include "message.h"
 #include "output.h"
 #include "signals.h"
@@ -53,10 +54,92 @@ static int look_at(struct source *source) {
   return EXIT_WELL;
 }
 
+/* ---- live streams -------------------------------------------------------- */
+
+#ifdef HAVE_CURL
+
+static int open_live(struct source *source, const char *path) {
+  int status;
+  source->name = path;
+  source->fd = -1;
+  source->live = malloc(sizeof *source->live);
+  if (source->live == NULL) {
+    complain("no memory");
+    return EXIT_FAILED;
+  }
+  signals_catch();
+  status = live_take_url(source->live, path);
+  if (status == EXIT_WELL) status = live_open(source->live);
+  if (status == EXIT_WELL) return EXIT_WELL;
+  free(source->live);
+  source->live = NULL;
+  return status;
+}
+
+/* The last piece is dealt with once more is asked for. */
+static int read_live(struct source *source, const void **data, size_t *length) {
+  struct live *live = source->live;
+  while (source->rest_length == 0) {
+    int got;
+    if (live->piece != NULL) live_done(live, 0);
+    got = live_read(live, INT64_MAX);
+    source->failed = got < 0;
+    if (got <= 0) return got;
+    source->rest = live->piece->data.data;
+    source->rest_length = live->piece->data.len;
+  }
+  *data = source->rest;
+  *length = source->rest_length < source->piece_size ? source->rest_length
+                                                     : source->piece_size;
+  source->rest += *length;
+  source->rest_length -= *length;
+  source->offset += *length;
+  return 1;
+}
+
+static void close_live(struct source *source) {
+  if (source->live == NULL) return;
+  live_save(source->live);
+  live_close(source->live);
+  free(source->live);
+  source->live = NULL;
+}
+
+#else
+
+static bool live_is_url(const char *path) {
+  return strncmp(path, LIVE_SCHEME, strlen(LIVE_SCHEME)) == 0;
+}
+
+static int open_live(struct source *source, const char *path) {
+  (void)source;
+  complain(
+      "%s: this build cannot do it: it was made without libcurl (Debian: "
+      "libcurl4-openssl-dev, libjansson-dev)",
+      path);
+  return EXIT_FAILED;
+}
+
+static int read_live(struct source *source, const void **data, size_t *length) {
+  (void)source;
+  (void)data;
+  (void)length;
+  return -1;
+}
+
+static void close_live(struct source *source) {
+  (void)source;
+}
+
+#endif
+
+/* ---- all of them --------------------------------------------------------- */
+
 int source_open(struct source *source, const char *path, size_t piece_size) {
   memset(source, 0, sizeof *source);
   source->size = SOURCE_SIZE_UNKNOWN;
   source->piece_size = piece_size != 0 ? piece_size : SOURCE_PIECE;
+  if (live_is_url(path)) return open_live(source, path);
   if (open_path(source, path) != EXIT_WELL) return EXIT_FAILED;
   if (look_at(source) != EXIT_WELL) goto fail;
   source->piece = malloc(source->piece_size);
@@ -88,6 +171,7 @@ static bool wait_for_input(const struct source *source) {
 int source_read(struct source *source, const void **data, size_t *length) {
   ssize_t got;
   if (source->failed) return -1;
+  if (source->live != NULL) return read_live(source, data, length);
   do {
     if (!wait_for_input(source)) return 0;
     got = read(source->fd, source->piece, source->piece_size);
@@ -105,6 +189,7 @@ int source_read(struct source *source, const void **data, size_t *length) {
 }
 
 void source_close(struct source *source) {
+  close_live(source);
   if (source->fd > STDIN_FILENO) close(source->fd);
   source->fd = -1;
   free(source->piece);

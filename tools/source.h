@@ -1,6 +1,6 @@
 /*
- * source.h - the input: a file or standard input, read in pieces.  Knows file
- * descriptors; knows nothing of what the bytes mean.
+ * source.h - the input: a file, standard input or a live stream (live.h), read
+ * in pieces.  Knows file descriptors; knows nothing of what the bytes mean.
  *
  *   struct source source;
  *   const void *data;
@@ -29,12 +29,15 @@ struct source {
   bool failed;  /* reading ended with an error, not at the end            */
   size_t piece_size;
   uint8_t *piece;
+  struct live *live;   /* kvs://STREAM; NULL: a file                         */
+  const uint8_t *rest; /* of its piece                                     */
+  size_t rest_length;
 };
 
-/* path "-" is standard input; the path must outlive the source.  piece_size 0
+/* path "-" is standard input, kvs://STREAM a live stream; the path must outlive the source.  piece_size 0
  * means SOURCE_PIECE.  From then on a signal that asks to stop (signals.h) ends
- * the input, as if it had ended there.  EXIT_WELL, or EXIT_FAILED after a
- * complaint (nothing to close then). */
+ * the input, as if it had ended there.  EXIT_WELL, or EXIT_FAILED (or EXIT_USAGE
+ * for a URL) after a complaint (nothing to close then). */
 int source_open(struct source *source, const char *path, size_t piece_size);
 /*
  * The next piece: at most piece_size bytes, valid until the next call.  Before

@@ -163,7 +163,7 @@ void live_complain(const char *name, const kvsp_service_error *error) {
 
 static void tell_retry(const struct live *live, const kvsp_media_event *event) {
   const kvsp_service_error *error = event->error;
-  if (event->wait_ms == 0) return;
+  if (event->wait_ms < 1000 && event->attempt > 1) return;
   complain("%s: %s%s%s; the next try is in %.1f s", live->name, error->name,
            error->name[0] && error->message[0] ? ": " : "", error->message,
            (double)event->wait_ms / 1000);

@@ -36,6 +36,7 @@
 #ifndef KVSPARSE_KVSPARSE_H
 #define KVSPARSE_KVSPARSE_H
 
+#include <kvsparse/collector.h>
 #include <kvsparse/common.h>
 #include <kvsparse/ebml.h>
 #include <kvsparse/merger.h>

@@ -120,9 +120,11 @@ size_t kvsp_sizeof(const char *struct_name) {
       SIZE(kvsp_addition),
       SIZE(kvsp_gap),
       SIZE(kvsp_item),
+      SIZE(kvsp_collector_config),
       SIZE(kvsp_merge_segment),
       SIZE(kvsp_merger_config),
       SIZE(kvsp_merger_stats),
+      SIZE(kvsp_piece),
       SIZE(kvsp_reader_config),
       SIZE(kvsp_reader_stats),
   };

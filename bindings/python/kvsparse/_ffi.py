@@ -108,6 +108,7 @@ class Track(ctypes.Structure):
         ("audio_bit_depth", c_uint32),
         ("audio_sample_rate", c_double),
         ("audio_codec_id", View),
+        ("entry", View),
     ]
 
 

@@ -60,6 +60,7 @@ static void print_track(void) {
   FIELD(kvsp_track, audio_bit_depth);
   FIELD(kvsp_track, audio_sample_rate);
   FIELD(kvsp_track, audio_codec_id);
+  FIELD(kvsp_track, entry);
 }
 
 static void print_target(void) {

@@ -15,10 +15,12 @@ from wheel.bdist_wheel import bdist_wheel
 
 HERE = Path(__file__).resolve().parent
 ENDING = "0.dylib" if sys.platform == "darwin" else "so.0"
-# The second one is missing where libkvsparse was built without FFmpeg.
+# The second one is missing where libkvsparse was built without FFmpeg, the
+# third one where it was built without libmatroska.
 LIBRARIES = {
     f"libkvsparse.{ENDING}": "lib/core/.libs",
     f"libkvsparse-av.{ENDING}": "lib/av/.libs",
+    f"libkvsparse-matroska.{ENDING}": "lib/matroska/.libs",
 }
 
 
@@ -44,7 +46,7 @@ class BuildWithLibraries(build_py):
             library = find(name, folder)
             if library:
                 shutil.copyfile(library, target / name)
-            elif "-av" not in name:
+            elif name.startswith("libkvsparse."):
                 sys.exit(
                     f"{name} is not there. Build libkvsparse first (./bootstrap "
                     "&& make, in the folder above bindings), or set "

@@ -13,15 +13,19 @@
                 print(item.track.codec_id, item.pts_ns, len(item.data))
 
 read() gives all items of a stream, frames() its frames, pictures() decoded ones
-as numpy arrays; Reader and PictureReader are for those who own the loop.  What
-goes wrong is a subclass of kvsparse.Error; damage in a stream is no error, but
+as numpy arrays; Reader and PictureReader are for those who own the loop.
+merge(), finish() and extract() write files: one that plays, one in which players
+seek, one track without Matroska around it.  kvsparse.consumer is for programs
+made for AWS's Python sample.  What goes wrong is a subclass of kvsparse.Error; damage in a stream is no error, but
 a Gap.
 """
 
 from __future__ import annotations
 
 from . import _library
+from ._extract import Extract, ExtractResult, extract, extracted
 from ._ffi import FEATURE_ZLIB
+from ._finish import FinishResult, finish
 from ._functions import frames, pictures, read
 from ._items import (
     Addition,
@@ -35,6 +39,7 @@ from ._items import (
     Targets,
     Track,
 )
+from ._merge import MergeResult, merge, merged
 from ._pictures import Picture, PictureReader
 from ._reader import Reader
 from ._stream import Stream
@@ -56,7 +61,10 @@ __all__ = [
     "CodecError",
     "DataError",
     "Error",
+    "Extract",
+    "ExtractResult",
     "FatalError",
+    "FinishResult",
     "Fragment",
     "FragmentEnd",
     "Frame",
@@ -64,6 +72,7 @@ __all__ = [
     "Item",
     "LibraryError",
     "LimitError",
+    "MergeResult",
     "MissingModuleError",
     "Picture",
     "PictureReader",
@@ -75,9 +84,14 @@ __all__ = [
     "Track",
     "__version__",
     "error_text",
+    "extract",
+    "extracted",
     "features",
+    "finish",
     "frames",
     "library_version",
+    "merge",
+    "merged",
     "pictures",
     "read",
 ]
@@ -90,18 +104,19 @@ def library_version() -> str:
 
 
 def features() -> frozenset[str]:
-    """What can be done here: "zlib" (decompress), "pictures", "numpy",
-    "pillow"."""
+    """What can be done here: "zlib" (decompress), "pictures" (and extract()),
+    "finish", "numpy", "pillow"."""
     from importlib.util import find_spec
 
     found = set()
     if _library.core().kvsp_features() & FEATURE_ZLIB:
         found.add("zlib")
-    try:
-        _library.av()
-        found.add("pictures")
-    except LibraryError:
-        pass
+    for name, load in (("pictures", _library.av), ("finish", _library.matroska)):
+        try:
+            load()
+            found.add(name)
+        except LibraryError:
+            pass
     found |= {
         name
         for name, module in (("numpy", "numpy"), ("pillow", "PIL"))

@@ -16,6 +16,8 @@ from ctypes import (
     c_size_t,
     c_ssize_t,
     c_uint,
+    c_uint8,
+    c_uint16,
     c_uint32,
     c_uint64,
     c_void_p,
@@ -34,6 +36,7 @@ READ_KEY_FRAMES = 2
 READ_NO_DATA = 4
 READ_CHECK_CRC = 8
 READ_DECOMPRESS = 16
+READ_ENTRIES = 32
 
 # enum kvsp_item_type
 ITEM_FRAGMENT = 1
@@ -57,6 +60,15 @@ TAG_BINARY = 2
 PICTURE_KEY = 1
 PICTURE_DAMAGED = 2
 DECODE_LOW_DELAY = 1
+
+# enum kvsp_merger_flags
+MERGE_STRICT = 1
+MERGE_CHECK_CRC = 8
+MERGE_TAGS = 32
+MERGE_STOP = 64
+
+# enum kvsp_finisher_flags
+FINISH_NO_CHAPTERS = 1
 
 FEATURE_ZLIB = 1
 
@@ -240,6 +252,121 @@ class ReaderStats(ctypes.Structure):
     ]
 
 
+class Piece(ctypes.Structure):
+    _fields_: ClassVar[list[tuple[str, Any]]] = [
+        ("data", View),
+        ("offset", c_uint64),
+        ("segment", c_uint64),
+        ("fragment_index", c_uint64),
+        ("producer_time_ns", c_int64),
+        ("reason", c_uint32),
+        ("flags", c_uint32),
+        ("pts_ns", c_int64),
+        ("sample_rate", c_uint32),
+        ("channels", c_uint32),
+    ]
+
+
+class CollectorConfig(ctypes.Structure):
+    _fields_: ClassVar[list[tuple[str, Any]]] = [
+        ("struct_size", c_size_t),
+        ("allocator", c_void_p),
+        ("max_memory", c_uint64),
+    ]
+
+
+class MergerConfig(ctypes.Structure):
+    _fields_: ClassVar[list[tuple[str, Any]]] = [
+        ("struct_size", c_size_t),
+        ("allocator", c_void_p),
+        ("limits", POINTER(Limits)),
+        ("mode", c_uint32),
+        ("flags", c_uint32),
+        ("output", c_void_p),
+        ("user", c_void_p),
+        ("item", c_void_p),
+        ("split_fragments", c_uint64),
+        ("split_bytes", c_uint64),
+        ("split_ns", c_int64),
+    ]
+
+
+class MergerStats(ctypes.Structure):
+    _fields_: ClassVar[list[tuple[str, Any]]] = [
+        ("segments", c_uint64),
+        ("fragments", c_uint64),
+        ("frames", c_uint64),
+        ("frames_left", c_uint64),
+        ("bytes", c_uint64),
+        ("gaps", c_uint64),
+        ("memory", c_uint64),
+        ("memory_peak", c_uint64),
+    ]
+
+
+class FinisherConfig(ctypes.Structure):
+    _fields_: ClassVar[list[tuple[str, Any]]] = [
+        ("struct_size", c_size_t),
+        ("write", c_void_p),
+        ("user", c_void_p),
+        ("mode", c_uint32),
+        ("flags", c_uint32),
+        ("writing_app", c_char_p),
+        ("max_memory", c_uint64),
+    ]
+
+
+class FinisherStats(ctypes.Structure):
+    _fields_: ClassVar[list[tuple[str, Any]]] = [
+        ("frames", c_uint64),
+        ("frames_unknown", c_uint64),
+        ("frames_compressed", c_uint64),
+        ("clusters", c_uint64),
+        ("cues", c_uint64),
+        ("chapters", c_uint64),
+        ("bytes", c_uint64),
+        ("memory", c_uint64),
+        ("duration_ns", c_int64),
+    ]
+
+
+class ExtractorConfig(ctypes.Structure):
+    _fields_: ClassVar[list[tuple[str, Any]]] = [
+        ("struct_size", c_size_t),
+        ("allocator", c_void_p),
+        ("format", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class ElementInfo(ctypes.Structure):
+    _fields_: ClassVar[list[tuple[str, Any]]] = [
+        ("id", c_uint64),
+        ("name", c_char_p),
+        ("path", c_char_p),
+        ("parent_id", c_uint64),
+        ("type", c_uint8),
+        ("level", c_uint8),
+        ("flags", c_uint16),
+        ("default_value", c_uint64),
+    ]
+
+
+class Event(ctypes.Structure):
+    _fields_: ClassVar[list[tuple[str, Any]]] = [
+        ("type", c_uint32),
+        ("flags", c_uint32),
+        ("id", c_uint64),
+        ("depth", c_uint32),
+        ("header_size", c_uint32),
+        ("offset", c_uint64),
+        ("size", c_uint64),
+        ("data_offset", c_uint64),
+        ("data", View),
+        ("info", POINTER(ElementInfo)),
+    ]
+
+
 class Picture(ctypes.Structure):
     _fields_: ClassVar[list[tuple[str, Any]]] = [
         ("format", c_uint32),
@@ -316,11 +443,23 @@ CORE_STRUCTS: dict[str, type[ctypes.Structure]] = {
     "kvsp_item": Item,
     "kvsp_reader_config": ReaderConfig,
     "kvsp_reader_stats": ReaderStats,
+    "kvsp_piece": Piece,
+    "kvsp_collector_config": CollectorConfig,
+    "kvsp_merger_config": MergerConfig,
+    "kvsp_merger_stats": MergerStats,
+    "kvsp_element_info": ElementInfo,
+    "kvsp_event": Event,
 }
 AV_STRUCTS: dict[str, type[ctypes.Structure]] = {
     "kvsp_picture": Picture,
     "kvsp_pictures_config": PicturesConfig,
     "kvsp_pictures_stats": PicturesStats,
+}
+#: Those that no library tells the size of.
+OTHER_STRUCTS: dict[str, type[ctypes.Structure]] = {
+    "kvsp_extractor_config": ExtractorConfig,
+    "kvsp_finisher_config": FinisherConfig,
+    "kvsp_finisher_stats": FinisherStats,
 }
 
 Function = tuple[str, Any, list[Any]]
@@ -350,6 +489,7 @@ CORE_FUNCTIONS: list[Function] = [
             POINTER(POINTER(Item)),
         ],
     ),
+    ("kvsp_reader_next", c_int, [c_void_p, POINTER(POINTER(Item))]),
     ("kvsp_reader_error", POINTER(ErrorInfo), [c_void_p]),
     ("kvsp_reader_offset", c_uint64, [c_void_p]),
     ("kvsp_reader_set_limits", c_int, [c_void_p, POINTER(Limits)]),
@@ -359,6 +499,25 @@ CORE_FUNCTIONS: list[Function] = [
         [c_void_p, POINTER(ReaderStats), c_size_t],
     ),
     ("kvsp_fragment_error_text", c_char_p, [c_uint32]),
+    ("kvsp_collector_new", c_int, [_OUT_HANDLE, POINTER(CollectorConfig)]),
+    ("kvsp_collector_free", None, [c_void_p]),
+    ("kvsp_collector_reset", c_int, [c_void_p]),
+    ("kvsp_collector_next", c_int, [c_void_p, POINTER(POINTER(Piece))]),
+    ("kvsp_merger_new", c_int, [_OUT_HANDLE, POINTER(MergerConfig)]),
+    ("kvsp_merger_free", None, [c_void_p]),
+    ("kvsp_merger_write", c_int, [c_void_p, c_void_p, c_size_t, c_uint]),
+    ("kvsp_merger_error", POINTER(ErrorInfo), [c_void_p]),
+    (
+        "kvsp_merger_get_stats",
+        c_int,
+        [c_void_p, POINTER(MergerStats), c_size_t],
+    ),
+    ("kvsp_tokenizer_new", c_int, [_OUT_HANDLE, c_void_p]),
+    ("kvsp_tokenizer_free", None, [c_void_p]),
+    ("kvsp_tokenizer_input", c_int, [c_void_p, c_void_p, c_size_t, c_uint]),
+    ("kvsp_tokenizer_next", c_int, [c_void_p, POINTER(POINTER(Event))]),
+    ("kvsp_tokenizer_skip", c_int, [c_void_p]),
+    ("kvsp_tokenizer_resync", c_int, [c_void_p]),
 ]
 AV_FUNCTIONS: list[Function] = [
     ("kvsp_av_version", c_char_p, []),
@@ -382,4 +541,29 @@ AV_FUNCTIONS: list[Function] = [
     ),
     ("kvsp_picture_retain", c_int, [POINTER(Picture), POINTER(POINTER(Picture))]),
     ("kvsp_picture_release", None, [POINTER(Picture)]),
+    (
+        "kvsp_extractor_new",
+        c_int,
+        [_OUT_HANDLE, POINTER(Track), POINTER(ExtractorConfig)],
+    ),
+    ("kvsp_extractor_free", None, [c_void_p]),
+    (
+        "kvsp_extractor_send",
+        c_int,
+        [c_void_p, POINTER(Frame), c_void_p, c_void_p],
+    ),
+    ("kvsp_extractor_message", c_char_p, [c_void_p]),
+]
+MATROSKA_FUNCTIONS: list[Function] = [
+    ("kvsp_finisher_new", c_int, [_OUT_HANDLE, POINTER(FinisherConfig)]),
+    ("kvsp_finisher_free", None, [c_void_p]),
+    ("kvsp_finisher_reset", c_int, [c_void_p]),
+    ("kvsp_finisher_item", c_int, [c_void_p, POINTER(Item)]),
+    ("kvsp_finisher_finish", c_int, [c_void_p]),
+    (
+        "kvsp_finisher_get_stats",
+        c_int,
+        [c_void_p, POINTER(FinisherStats), c_size_t],
+    ),
+    ("kvsp_finisher_version", c_char_p, []),
 ]

@@ -1,4 +1,5 @@
-"""Finds libkvsparse and libkvsparse-av, and refuses those of another version.
+"""Finds libkvsparse, libkvsparse-av and libkvsparse-matroska, and refuses those
+of another version.
 
 Looked at, in this order: the folders in the variable KVSPARSE_LIBRARY_PATH
 (nothing else, where it is set), the package's own folder ``_lib`` (wheels have
@@ -123,6 +124,21 @@ def av() -> Any:
     return library
 
 
+@functools.lru_cache(maxsize=None)
+def matroska() -> Any:
+    """libkvsparse-matroska, the same way; not every build has one."""
+    core()
+    try:
+        library = _load("libkvsparse-matroska")
+    except LibraryError as error:
+        raise LibraryError(
+            f"{error} It is built where libmatroska is installed (Debian: "
+            "libmatroska-dev)."
+        ) from None
+    _declare(library, _ffi.MATROSKA_FUNCTIONS)
+    return library
+
+
 def path_of(library: Any) -> str:
     """Where it was loaded from, or its name if the system's loader knew it."""
     return str(library._name)
@@ -143,4 +159,4 @@ def check(code: int, info: Any = None) -> int:
     raise class_for(code)(code, name, text)
 
 
-__all__ = ["Error", "av", "check", "core", "file_name", "path_of"]
+__all__ = ["Error", "av", "check", "core", "file_name", "matroska", "path_of"]

@@ -3,6 +3,8 @@
  * package declares for itself: "struct NAME SIZE", then "NAME FIELD OFFSET
  * SIZE" for each field.  test_layout.py compares.
  */
+#include <kvsparse/extractor.h>
+#include <kvsparse/finisher.h>
 #include <kvsparse/kvsparse.h>
 #include <kvsparse/pictures.h>
 #include <stddef.h>
@@ -237,6 +239,112 @@ static void print_pictures_stats(void) {
   FIELD(kvsp_pictures_stats, gaps);
 }
 
+static void print_piece(void) {
+  STRUCT(kvsp_piece);
+  FIELD(kvsp_piece, data);
+  FIELD(kvsp_piece, offset);
+  FIELD(kvsp_piece, segment);
+  FIELD(kvsp_piece, fragment_index);
+  FIELD(kvsp_piece, producer_time_ns);
+  FIELD(kvsp_piece, reason);
+  FIELD(kvsp_piece, flags);
+  FIELD(kvsp_piece, pts_ns);
+  FIELD(kvsp_piece, sample_rate);
+  FIELD(kvsp_piece, channels);
+}
+
+static void print_collector_config(void) {
+  STRUCT(kvsp_collector_config);
+  FIELD(kvsp_collector_config, struct_size);
+  FIELD(kvsp_collector_config, allocator);
+  FIELD(kvsp_collector_config, max_memory);
+}
+
+static void print_merger_config(void) {
+  STRUCT(kvsp_merger_config);
+  FIELD(kvsp_merger_config, struct_size);
+  FIELD(kvsp_merger_config, allocator);
+  FIELD(kvsp_merger_config, limits);
+  FIELD(kvsp_merger_config, mode);
+  FIELD(kvsp_merger_config, flags);
+  FIELD(kvsp_merger_config, output);
+  FIELD(kvsp_merger_config, user);
+  FIELD(kvsp_merger_config, item);
+  FIELD(kvsp_merger_config, split_fragments);
+  FIELD(kvsp_merger_config, split_bytes);
+  FIELD(kvsp_merger_config, split_ns);
+}
+
+static void print_merger_stats(void) {
+  STRUCT(kvsp_merger_stats);
+  FIELD(kvsp_merger_stats, segments);
+  FIELD(kvsp_merger_stats, fragments);
+  FIELD(kvsp_merger_stats, frames);
+  FIELD(kvsp_merger_stats, frames_left);
+  FIELD(kvsp_merger_stats, bytes);
+  FIELD(kvsp_merger_stats, gaps);
+  FIELD(kvsp_merger_stats, memory);
+  FIELD(kvsp_merger_stats, memory_peak);
+}
+
+static void print_element_info(void) {
+  STRUCT(kvsp_element_info);
+  FIELD(kvsp_element_info, id);
+  FIELD(kvsp_element_info, name);
+  FIELD(kvsp_element_info, path);
+  FIELD(kvsp_element_info, parent_id);
+  FIELD(kvsp_element_info, type);
+  FIELD(kvsp_element_info, level);
+  FIELD(kvsp_element_info, flags);
+  FIELD(kvsp_element_info, default_value);
+}
+
+static void print_event(void) {
+  STRUCT(kvsp_event);
+  FIELD(kvsp_event, type);
+  FIELD(kvsp_event, flags);
+  FIELD(kvsp_event, id);
+  FIELD(kvsp_event, depth);
+  FIELD(kvsp_event, header_size);
+  FIELD(kvsp_event, offset);
+  FIELD(kvsp_event, size);
+  FIELD(kvsp_event, data_offset);
+  FIELD(kvsp_event, data);
+  FIELD(kvsp_event, info);
+}
+
+static void print_extractor_config(void) {
+  STRUCT(kvsp_extractor_config);
+  FIELD(kvsp_extractor_config, struct_size);
+  FIELD(kvsp_extractor_config, allocator);
+  FIELD(kvsp_extractor_config, format);
+  FIELD(kvsp_extractor_config, reserved);
+}
+
+static void print_finisher_config(void) {
+  STRUCT(kvsp_finisher_config);
+  FIELD(kvsp_finisher_config, struct_size);
+  FIELD(kvsp_finisher_config, write);
+  FIELD(kvsp_finisher_config, user);
+  FIELD(kvsp_finisher_config, mode);
+  FIELD(kvsp_finisher_config, flags);
+  FIELD(kvsp_finisher_config, writing_app);
+  FIELD(kvsp_finisher_config, max_memory);
+}
+
+static void print_finisher_stats(void) {
+  STRUCT(kvsp_finisher_stats);
+  FIELD(kvsp_finisher_stats, frames);
+  FIELD(kvsp_finisher_stats, frames_unknown);
+  FIELD(kvsp_finisher_stats, frames_compressed);
+  FIELD(kvsp_finisher_stats, clusters);
+  FIELD(kvsp_finisher_stats, cues);
+  FIELD(kvsp_finisher_stats, chapters);
+  FIELD(kvsp_finisher_stats, bytes);
+  FIELD(kvsp_finisher_stats, memory);
+  FIELD(kvsp_finisher_stats, duration_ns);
+}
+
 int main(void) {
   print_view();
   print_limits();
@@ -252,8 +360,17 @@ int main(void) {
   print_item();
   print_reader_config();
   print_reader_stats();
+  print_piece();
+  print_collector_config();
+  print_merger_config();
+  print_merger_stats();
+  print_element_info();
+  print_event();
   print_picture();
   print_pictures_config();
   print_pictures_stats();
+  print_extractor_config();
+  print_finisher_config();
+  print_finisher_stats();
   return 0;
 }

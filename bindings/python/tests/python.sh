@@ -30,7 +30,7 @@ core=$top_builddir/lib/core/.libs
 mkdir -p bindings/python/tests || exit 1
 PYTHONDONTWRITEBYTECODE=1
 PYTHONPATH=$top_srcdir/bindings/python
-KVSPARSE_LIBRARY_PATH=$core:$top_builddir/lib/av/.libs
+KVSPARSE_LIBRARY_PATH=$core:$top_builddir/lib/av/.libs:$top_builddir/lib/matroska/.libs
 KVSPARSE_TAP=$(pwd)/$tap
 export PYTHONDONTWRITEBYTECODE PYTHONPATH KVSPARSE_LIBRARY_PATH KVSPARSE_TAP
 export top_srcdir top_builddir

@@ -9,7 +9,7 @@ import pytest
 from conftest import TOP, run
 from kvsparse import _ffi, _library
 
-STRUCTS = {**_ffi.CORE_STRUCTS, **_ffi.AV_STRUCTS}
+STRUCTS = {**_ffi.CORE_STRUCTS, **_ffi.AV_STRUCTS, **_ffi.OTHER_STRUCTS}
 
 
 def declared() -> list[str]:

@@ -16,19 +16,19 @@ static kvsp_collector *new_collector(void) {
   return c;
 }
 
-static const kvsp_piece *next(kvsp_collector *c) {
-  const kvsp_piece *piece;
+static const kvsp_collected *next(kvsp_collector *c) {
+  const kvsp_collected *piece;
   ck_assert_int_eq(kvsp_collector_next(c, &piece), KVSP_OK);
   return piece;
 }
 
 static void expect_end(kvsp_collector *c) {
-  const kvsp_piece *piece;
+  const kvsp_collected *piece;
   ck_assert_int_eq(kvsp_collector_next(c, &piece), KVSP_END);
   ck_assert_ptr_null(piece);
 }
 
-static void expect_bytes(const kvsp_piece *piece, uint64_t offset,
+static void expect_bytes(const kvsp_collected *piece, uint64_t offset,
                          const char *text) {
   ck_assert_uint_eq(piece->offset, offset);
   ck_assert_uint_eq(piece->data.len, strlen(text));
@@ -55,7 +55,7 @@ static kvsp_merger *new_merger(kvsp_merge_callback output, void *user) {
 }
 
 static void fetch(kvsp_collector *c, struct bytes *out, size_t *segments) {
-  const kvsp_piece *piece;
+  const kvsp_collected *piece;
   while (kvsp_collector_next(c, &piece) == KVSP_OK) {
     ck_assert_uint_eq(piece->offset, out->len);
     ck_assert_int_eq(piece->pts_ns, KVSP_TIME_NONE);
@@ -132,7 +132,7 @@ END_TEST
 START_TEST(each_extract_is_a_piece) {
   kvsp_extract extract = {{(const uint8_t *)"abc", 3}, 40, 1, 8000, 2};
   kvsp_collector *c = new_collector();
-  const kvsp_piece *piece;
+  const kvsp_collected *piece;
   ck_assert_int_eq(kvsp_collect_extract(c, &extract), KVSP_OK);
   extract.data.len = 0;
   extract.data.data = NULL;
@@ -174,7 +174,7 @@ START_TEST(arguments_are_checked) {
   kvsp_collector_config config = {.struct_size = sizeof config - 1};
   kvsp_allocator half = {0};
   kvsp_collector *c = NULL;
-  const kvsp_piece *piece;
+  const kvsp_collected *piece;
   ck_assert_int_eq(kvsp_collector_new(NULL, NULL), KVSP_ERR_ARG);
   ck_assert_int_eq(kvsp_collector_new(&c, &config), KVSP_ERR_ARG);
   config.struct_size = sizeof config;
@@ -212,7 +212,7 @@ static void fill(kvsp_collector *c, struct test_allocator *a, uint8_t *data) {
 
 static void expect_filled(kvsp_collector *c, uint8_t *data) {
   for (unsigned i = 0; i < 1000; i++) {
-    const kvsp_piece *piece = next(c);
+    const kvsp_collected *piece = next(c);
     ck_assert_uint_eq(piece->offset, 200 * i);
     ck_assert_uint_eq(piece->data.len, 100);
     memset(data, (int)(i & 255u), 100);

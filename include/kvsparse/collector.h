@@ -4,7 +4,7 @@
  * bindings of other languages, whose exceptions must not pass through C.
  *
  *   kvsp_collector *collector;
- *   const kvsp_piece *piece;
+ *   const kvsp_collected *piece;
  *   int rc = kvsp_collector_new(&collector, NULL);
  *   ...
  *   config.output = kvsp_collect_merge;
@@ -30,7 +30,7 @@ typedef struct kvsp_collector kvsp_collector;
 
 /* Made by the library; valid, with its data, until the next call on the same
  * collector.  May grow at the end. */
-typedef struct kvsp_piece {
+typedef struct kvsp_collected {
   kvsp_view data;
   uint64_t offset;  /* of data in what is written.  Of a finisher also places
                        before its end                                      */
@@ -44,7 +44,7 @@ typedef struct kvsp_piece {
   int64_t pts_ns;
   uint32_t sample_rate;
   uint32_t channels;
-} kvsp_piece;
+} kvsp_collected;
 
 typedef struct kvsp_collector_config {
   size_t struct_size;
@@ -81,7 +81,7 @@ KVSP_API int kvsp_collect_extract(void *collector,
 /* The next piece, in the order in which they were written.  KVSP_OK; KVSP_END
  * when there is none, *piece is NULL then; KVSP_ERR_ARG. */
 KVSP_API KVSP_MUST_CHECK int kvsp_collector_next(kvsp_collector *c,
-                                                 const kvsp_piece **piece);
+                                                 const kvsp_collected **piece);
 
 #ifdef __cplusplus
 }

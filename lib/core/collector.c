@@ -13,14 +13,15 @@ struct kvsp_collector {
   uint8_t *bytes;
   size_t length;
   size_t capacity;
-  kvsp_piece *pieces; /* their data has a length only: they lie in a row     */
+  kvsp_collected
+      *pieces; /* their data has a length only: they lie in a row     */
   size_t count;
   size_t piece_capacity;
   size_t taken;     /* pieces that were fetched                              */
   size_t taken_len; /* their bytes                                           */
   uint64_t written; /* all bytes since new or reset                          */
   uint64_t segment; /* of the last bytes                                     */
-  kvsp_piece shown;
+  kvsp_collected shown;
 };
 
 int kvsp_collector_new(kvsp_collector **out,
@@ -108,15 +109,15 @@ static void append(kvsp_collector *c, const void *data, size_t len) {
 }
 
 /* NULL when the last piece was fetched, or ends elsewhere. */
-static kvsp_piece *last_ending_at(kvsp_collector *c, uint64_t offset) {
-  kvsp_piece *last;
+static kvsp_collected *last_ending_at(kvsp_collector *c, uint64_t offset) {
+  kvsp_collected *last;
   if (c->taken == c->count) return NULL;
   last = &c->pieces[c->count - 1];
   return last->offset + last->data.len == offset ? last : NULL;
 }
 
-static kvsp_piece *add_piece(kvsp_collector *c, uint64_t offset) {
-  kvsp_piece *piece = &c->pieces[c->count++];
+static kvsp_collected *add_piece(kvsp_collector *c, uint64_t offset) {
+  kvsp_collected *piece = &c->pieces[c->count++];
   memset(piece, 0, sizeof *piece);
   piece->offset = offset;
   piece->segment = c->segment;
@@ -125,9 +126,9 @@ static kvsp_piece *add_piece(kvsp_collector *c, uint64_t offset) {
   return piece;
 }
 
-static kvsp_piece *begin_segment(kvsp_collector *c,
-                                 const kvsp_merge_segment *segment) {
-  kvsp_piece *piece;
+static kvsp_collected *begin_segment(kvsp_collector *c,
+                                     const kvsp_merge_segment *segment) {
+  kvsp_collected *piece;
   c->segment = segment->index;
   piece = add_piece(c, c->written);
   piece->reason = segment->reason;
@@ -139,7 +140,7 @@ static kvsp_piece *begin_segment(kvsp_collector *c,
 int kvsp_collect_merge(void *collector, const void *data, size_t len,
                        const kvsp_merge_segment *segment) {
   kvsp_collector *c = collector;
-  kvsp_piece *piece;
+  kvsp_collected *piece;
   int rc = prepare(c, data, len);
   if (rc != KVSP_OK) return rc;
   piece = segment ? begin_segment(c, segment) : last_ending_at(c, c->written);
@@ -152,7 +153,7 @@ int kvsp_collect_merge(void *collector, const void *data, size_t len,
 int kvsp_collect_write(void *collector, uint64_t offset, const void *data,
                        size_t len) {
   kvsp_collector *c = collector;
-  kvsp_piece *piece;
+  kvsp_collected *piece;
   int rc = prepare(c, data, len);
   if (rc != KVSP_OK) return rc;
   piece = last_ending_at(c, offset);
@@ -164,7 +165,7 @@ int kvsp_collect_write(void *collector, uint64_t offset, const void *data,
 
 int kvsp_collect_extract(void *collector, const kvsp_extract *extract) {
   kvsp_collector *c = collector;
-  kvsp_piece *piece;
+  kvsp_collected *piece;
   int rc;
   if (!extract) return KVSP_ERR_ARG;
   rc = prepare(c, extract->data.data, extract->data.len);
@@ -179,7 +180,7 @@ int kvsp_collect_extract(void *collector, const kvsp_extract *extract) {
   return KVSP_OK;
 }
 
-int kvsp_collector_next(kvsp_collector *c, const kvsp_piece **piece) {
+int kvsp_collector_next(kvsp_collector *c, const kvsp_collected **piece) {
   if (piece) *piece = NULL;
   if (!c || !piece) return KVSP_ERR_ARG;
   if (c->taken == c->count) return KVSP_END;

@@ -124,7 +124,7 @@ size_t kvsp_sizeof(const char *struct_name) {
       SIZE(kvsp_merge_segment),
       SIZE(kvsp_merger_config),
       SIZE(kvsp_merger_stats),
-      SIZE(kvsp_piece),
+      SIZE(kvsp_collected),
       SIZE(kvsp_reader_config),
       SIZE(kvsp_reader_stats),
   };

@@ -443,7 +443,7 @@ CORE_STRUCTS: dict[str, type[ctypes.Structure]] = {
     "kvsp_item": Item,
     "kvsp_reader_config": ReaderConfig,
     "kvsp_reader_stats": ReaderStats,
-    "kvsp_piece": Piece,
+    "kvsp_collected": Piece,
     "kvsp_collector_config": CollectorConfig,
     "kvsp_merger_config": MergerConfig,
     "kvsp_merger_stats": MergerStats,

@@ -13,7 +13,7 @@ __all__ = ["Collector", "Piece"]
 
 
 class Piece(NamedTuple):
-    """A kvsp_piece."""
+    """A kvsp_collected."""
 
     data: bytes
     offset: int

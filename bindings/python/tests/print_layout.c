@@ -240,17 +240,17 @@ static void print_pictures_stats(void) {
 }
 
 static void print_piece(void) {
-  STRUCT(kvsp_piece);
-  FIELD(kvsp_piece, data);
-  FIELD(kvsp_piece, offset);
-  FIELD(kvsp_piece, segment);
-  FIELD(kvsp_piece, fragment_index);
-  FIELD(kvsp_piece, producer_time_ns);
-  FIELD(kvsp_piece, reason);
-  FIELD(kvsp_piece, flags);
-  FIELD(kvsp_piece, pts_ns);
-  FIELD(kvsp_piece, sample_rate);
-  FIELD(kvsp_piece, channels);
+  STRUCT(kvsp_collected);
+  FIELD(kvsp_collected, data);
+  FIELD(kvsp_collected, offset);
+  FIELD(kvsp_collected, segment);
+  FIELD(kvsp_collected, fragment_index);
+  FIELD(kvsp_collected, producer_time_ns);
+  FIELD(kvsp_collected, reason);
+  FIELD(kvsp_collected, flags);
+  FIELD(kvsp_collected, pts_ns);
+  FIELD(kvsp_collected, sample_rate);
+  FIELD(kvsp_collected, channels);
 }
 
 static void print_collector_config(void) {

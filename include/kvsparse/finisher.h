@@ -108,7 +108,7 @@ KVSP_API KVSP_MUST_CHECK int kvsp_finisher_new(
 /* NULL is fine.  Writes nothing.  From its own callback nothing happens. */
 KVSP_API void kvsp_finisher_free(kvsp_finisher *f);
 /* As new, for another file, with the same configuration.  KVSP_OK,
- * KVSP_ERR_ARG, KVSP_ERR_REENTRANT. */
+ * KVSP_ERR_ARG, KVSP_ERR_REENTRANT; KVSP_ERR_NOMEM: try it again. */
 KVSP_API int kvsp_finisher_reset(kvsp_finisher *f);
 
 /*

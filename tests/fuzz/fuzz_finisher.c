@@ -155,9 +155,12 @@ static int give(struct finishing *g, const kvsp_item *item) {
 
 /* The next file, from this item on. */
 static int begin_file(struct finishing *g, const kvsp_item *item) {
+  int rc;
   end_file(g);
   if (g->status != KVSP_OK) return g->status;
-  FUZZ_CHECK(kvsp_finisher_reset(g->finisher) == KVSP_OK, "a reset");
+  rc = kvsp_finisher_reset(g->finisher);
+  if (rc == KVSP_ERR_NOMEM) return rc;
+  FUZZ_CHECK(rc == KVSP_OK, "a reset");
   if (g->count == FILES_MAX) {
     g->gave_up = true;
     return KVSP_OK;

@@ -779,7 +779,7 @@ START_TEST(memory_is_flat) {
     struct merged m;
     build_fragments(&stream, 1, round ? 400 : 4);
     merge(&m, rebase, &stream, 512);
-    peak[round] = m.stats.memory_peak;
+    peak[round] = (size_t)m.stats.memory_peak;
     merged_free(&m);
     bytes_free(&stream);
   }

@@ -287,27 +287,29 @@ static bool is_strong(const uint8_t *p, size_t len) {
 typedef uint8_t bytes_16 __attribute__((vector_size(16)));
 
 /* Not 0 for those of the 16 bytes at p that may begin such an ID, by its first
- * three bytes; looks at 18. */
-static inline bytes_16 strong_among(const uint8_t *p) {
+ * three bytes; looks at 18.  By pointers: where a machine has no registers for
+ * them, how such values are passed is not settled. */
+static inline void strong_among(const uint8_t *p, bytes_16 *hits) {
   bytes_16 first, second, third;
   memcpy(&first, p, sizeof first);
   memcpy(&second, p + 1, sizeof second);
   memcpy(&third, p + 2, sizeof third);
   first = (bytes_16)((first & 0xF0) == 0x10);
-  return first & (bytes_16)((second & 0xE0) == 0x40) & third & 0x80;
+  *hits = first & (bytes_16)((second & 0xE0) == 0x40) & third & 0x80;
 }
 
-static inline bool has_any(bytes_16 bytes) {
+static inline bool has_any(const bytes_16 *bytes) {
   uint64_t halves[2];
-  memcpy(halves, &bytes, sizeof halves);
+  memcpy(halves, bytes, sizeof halves);
   return halves[0] | halves[1];
 }
 
 /* Which of the 16 bytes at p, of len; 16 for none. */
 static size_t strong_of_16(const uint8_t *p, size_t len) {
-  bytes_16 hits = strong_among(p);
+  bytes_16 hits;
   size_t i = 0;
-  if (!has_any(hits)) return 16;
+  strong_among(p, &hits);
+  if (!has_any(&hits)) return 16;
   while (i < 16 && !(hits[i] && is_strong(p + i, len - i))) i++;
   return i;
 }
@@ -316,9 +318,13 @@ static size_t strong_of_16(const uint8_t *p, size_t len) {
 static size_t find_strong(const uint8_t *p, size_t len) {
   size_t i = 0;
   for (; len - i >= 64 + 2; i += 64) {
-    if (!has_any(strong_among(p + i) | strong_among(p + i + 16) |
-                 strong_among(p + i + 32) | strong_among(p + i + 48)))
-      continue;
+    bytes_16 hits[4];
+    strong_among(p + i, &hits[0]);
+    strong_among(p + i + 16, &hits[1]);
+    strong_among(p + i + 32, &hits[2]);
+    strong_among(p + i + 48, &hits[3]);
+    hits[0] |= hits[1] | hits[2] | hits[3];
+    if (!has_any(&hits[0])) continue;
     for (size_t at = i; at < i + 64; at += 16) {
       size_t hit = strong_of_16(p + at, len - at);
       if (hit < 16) return at + hit;

@@ -56,6 +56,9 @@ def test_what_is_in_the_wheel(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "kvsparse/py.typed" in names
     assert any(name.startswith("kvsparse/_lib/libkvsparse.") for name in names)
+    for folder in os.environ["KVSPARSE_LIBRARY_PATH"].split(os.pathsep):
+        for library in Path(folder).glob("libkvsparse*.so.0"):
+            assert f"kvsparse/_lib/{library.name}" in names
     here = SOURCE / "bindings" / "python" / "kvsparse"
     assert {f"kvsparse/{path.name}" for path in here.glob("*.py")} <= set(names)
 

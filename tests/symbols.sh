@@ -60,7 +60,7 @@ declared pictures.h decoder.h extractor.h >"$work/both"
 comm -23 "$work/both" "$work/core" >"$work/declared"
 compare libkvsparse-av lib/av
 
-if grep -q '^HAVE_MATROSKA_TRUE = *$' "$top_builddir/Makefile"; then
+if grep -q '^#define HAVE_MATROSKA 1' "$top_builddir/config.h"; then
   declared finisher.h >"$work/both"
   comm -23 "$work/both" "$work/core" >"$work/declared"
   compare libkvsparse-matroska lib/matroska
@@ -68,7 +68,7 @@ else
   skip libkvsparse-matroska "this build has no libmatroska"
 fi
 
-if grep -q '^HAVE_CURL_TRUE = *$' "$top_builddir/Makefile"; then
+if grep -q '^#define HAVE_CURL 1' "$top_builddir/config.h"; then
   declared checkpoint.h client.h media.h >"$work/both"
   comm -23 "$work/both" "$work/core" >"$work/declared"
   compare libkvsparse-net lib/net

@@ -13,6 +13,7 @@
 #include "command.h"
 #include "faults.h"
 #include "info_json.h"
+#include "info_live.h"
 #include "info_table.h"
 #include "message.h"
 #include "options.h"
@@ -30,6 +31,7 @@ static const char usage[] =
     "\n"
     "  -j, --json              one JSON object instead of a table\n"
     "  -f, --fragments         a row for each fragment, too\n"
+    "  -l, --live              how a kvs:// stream came, too\n"
     "  -n, --read-size N       read N bytes at a time (default 64k)\n"
     "      --check-crc         verify CRC-32 elements; a mismatch is a gap\n"
     "      --strict            stop at the first fault instead of a gap\n"
@@ -43,6 +45,7 @@ struct arguments {
   struct stream_options stream;
   bool fragments;
   bool as_json;
+  bool live;
   kvsp_reader_config config;
 };
 
@@ -97,10 +100,13 @@ static int read_all(struct info *info) {
 }
 
 static int write_all(struct info *info) {
-  if (info->json != NULL)
+  if (info->json != NULL) {
+    if (info->arguments->live) info_live_json(info->json, &info->source);
     return info_json_write(info->json, &info->summary, info->source.name);
+  }
   if (info->arguments->fragments) output_write("\n", 1);
   info_table_write(&info->summary, info->source.name);
+  if (info->arguments->live) info_live_write(&info->source);
   return EXIT_WELL;
 }
 
@@ -125,15 +131,17 @@ static int own_option(void *user, int code, const char *text) {
   (void)text;
   if (code == 'j') a->as_json = true;
   if (code == 'f') a->fragments = true;
+  if (code == 'l') a->live = true;
   return EXIT_WELL;
 }
 
 static int read_arguments(struct arguments *a, int argc, char **argv) {
   static const struct option options[] = {{"json", no_argument, NULL, 'j'},
                                           {"fragments", no_argument, NULL, 'f'},
+                                          {"live", no_argument, NULL, 'l'},
                                           READER_OPTIONS,
                                           {NULL, 0, NULL, 0}};
-  struct stream_command command = {usage, ":jfn:h", options, own_option, a};
+  struct stream_command command = {usage, ":jfln:h", options, own_option, a};
   int status = stream_options_read(&a->stream, argc, argv, &command);
   a->config.struct_size = sizeof a->config;
   a->config.limits = &a->stream.limits;

@@ -41,6 +41,7 @@ int info_json_write(struct info_json *json, const struct summary *s,
 
 struct info_json {
   json_t *fragments; /* NULL: no --fragments, or none came */
+  json_t *live;      /* NULL: no --live, or it is a file */
 };
 
 struct info_json *info_json_new(void) {
@@ -51,6 +52,7 @@ struct info_json *info_json_new(void) {
 
 void info_json_free(struct info_json *json) {
   if (json != NULL) json_decref(json->fragments);
+  if (json != NULL) json_decref(json->live);
   free(json);
 }
 
@@ -251,7 +253,14 @@ int info_json_write(struct info_json *json, const struct summary *s,
   failed |= put_lists(o, s);
   if (json->fragments != NULL)
     failed |= json_put(o, "fragment_list", json_incref(json->fragments));
+  if (json->live != NULL)
+    failed |= json_put(o, "live", json_incref(json->live));
   return json_write_line(whole_or_nothing(o, failed));
+}
+
+void info_json_set_live(struct info_json *json, json_t *live) {
+  json_decref(json->live);
+  json->live = live;
 }
 
 #endif

@@ -20,6 +20,7 @@
 
 /* How often a signal is looked for, and a checkpoint saved at most. */
 #define SLICE_MS 200
+#define ATTEMPTS_MAX 8
 
 bool live_is_url(const char *path) {
   return strncmp(path, LIVE_SCHEME, strlen(LIVE_SCHEME)) == 0;
@@ -161,8 +162,19 @@ void live_complain(const char *name, const kvsp_service_error *error) {
            error->request_id[0] ? ")" : "");
 }
 
-static void tell_retry(const struct live *live, const kvsp_media_event *event) {
+/* What worked once is tried again for weeks; what never did, is not. */
+static bool is_hopeless(const struct live *live,
+                        const kvsp_media_event *event) {
+  kvsp_media_stats stats;
+  return event->attempt >= ATTEMPTS_MAX &&
+         kvsp_media_get_stats(live->media, &stats, sizeof stats) == KVSP_OK &&
+         stats.sessions == 0;
+}
+
+static void tell_retry(struct live *live, const kvsp_media_event *event) {
   const kvsp_service_error *error = event->error;
+  live->hopeless = is_hopeless(live, event);
+  if (live->hopeless) return;
   if (event->wait_ms < 1000 && event->attempt > 1) return;
   complain("%s: %s%s%s; the next try is in %.1f s", live->name, error->name,
            error->name[0] && error->message[0] ? ": " : "", error->message,
@@ -279,6 +291,7 @@ static int next_piece(struct live *live, int64_t until_ms) {
       live_save(live);
     }
     waited = true;
+    if (live->hopeless) return kvsp_media_error(live->media)->status;
     rc = kvsp_media_next(live->media, SLICE_MS, &live->piece);
   }
   return rc;

@@ -43,6 +43,7 @@ struct live {
   bool moved;                 /* it is newer than the file                 */
   int64_t saved_ms;
   bool told_waiting;
+  bool hopeless; /* there never was a connection                           */
   int output; /* a file to be synced before a checkpoint is saved; -1: none */
 };
 

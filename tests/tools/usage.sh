@@ -9,7 +9,7 @@ ok "no arguments: one line and 2" failed_with 2 "which subcommand"
 run --help
 ok "--help goes to standard output" exited 0
 ok "--help says nothing on standard error" quiet
-for name in info events elements merge finish extract dump generate; do
+for name in info events elements merge finish extract dump get generate; do
   ok "--help lists $name" has "^  $name "
 done
 run --version
@@ -142,5 +142,16 @@ if [ -z "$HAVE_JANSSON" ]; then
   ok "events says what the build lacks" failed_with 1 "without jansson"
   run info --json two.mkv
   ok "info --json says what the build lacks" failed_with 1 "without jansson"
+fi
+if "$KVSPARSE" --version | grep -q '^without libcurl'; then
+  run get door
+  ok "get without libcurl says what is missing" failed_with 1 libcurl4
+  run info kvs://door
+  ok "kvs:// without libcurl says what is missing" failed_with 1 libcurl4
+else
+  run get
+  ok "get without a stream" failed_with 2 "which stream"
+  run get --help
+  ok "get --help begins with the usage" has "^Usage: kvsparse get "
 fi
 finish

@@ -1,0 +1,157 @@
+#!/bin/sh
+# A live stream by its name, from the local endpoint: get, kvs:// in other
+# subcommands, checkpoints, what is said when it cannot be, and the example.
+. "${top_srcdir:=.}/tests/net/common.sh"
+need_endpoint
+. "$top_srcdir/tests/tools/common.sh"
+trap 'endpoint_stop; rm -rf "$scratch"' EXIT
+
+endpoint --stream counter=counter:fragments=40,frames=3,size=300 \
+  --stream "two=counter:fragments=3,frames=2" --pace 0 --idle 0.2 \
+  --no-quotas --log endpoint.log
+
+fragments() { # COUNT FILE
+  "$KVSPARSE" info "$2" >info.out || return 1
+  grep -q "Fragments  *$1 ($1 complete" info.out || { cat info.out; return 1; }
+}
+fully_quiet() { exited 0 && quiet; }
+
+run get counter --start earliest --no-wait -o all.mkv
+ok 'get writes all there is' fully_quiet
+ok 'get: all fragments' fragments 40 all.mkv
+run get counter --start earliest --no-wait
+cp out stdout.mkv
+ok 'get: the same to standard output' cmp all.mkv stdout.mkv
+run get counter --start earliest --no-wait -o all.mkv
+ok 'get does not overwrite' failed_with 1 'there already'
+run get counter --start earliest --no-wait -f -o all.mkv
+ok 'get --force does' fragments 40 all.mkv
+
+"$KVSPARSE" info --json --fragments all.mkv >info.json
+number=$("$python" -c 'import json
+print(json.load(open("info.json"))["fragment_list"][29]["number"])')
+run get counter --after "$number" --no-wait -o after.mkv
+ok 'get --after' fragments 10 after.mkv
+tail -c "$(wc -c <after.mkv)" all.mkv >tail.mkv
+ok 'get --after: the same bytes' cmp tail.mkv after.mkv
+first=$("$python" -c 'import json
+print(json.load(open("info.json"))["fragment_list"][5]["server_time"])')
+last=$("$python" -c 'import json
+print(json.load(open("info.json"))["fragment_list"][9]["server_time"])')
+run get counter --from "$first" --to "$last" -o part.mkv
+ok 'get --from --to' fragments 5 part.mkv
+run get counter --start earliest --duration 4 -o duration.mkv
+ok 'get --duration' fragments 4 duration.mkv
+
+# --- checkpoints -----------------------------------------------------------
+
+run get counter --start earliest --duration 7 --checkpoint place -o grow.mkv
+ok 'get --checkpoint: a part' fragments 7 grow.mkv
+ok 'get --checkpoint: the file tells the stream' grep -q '^stream counter$' place
+printf 'what a killed one left' >>grow.mkv
+run get counter --start earliest --no-wait --checkpoint place -o grow.mkv
+ok 'get --checkpoint goes on, over what was left' cmp all.mkv grow.mkv
+run get two --start earliest --no-wait --checkpoint place -o other.mkv
+ok 'a checkpoint of another stream' failed_with 1 'of another stream'
+: >empty
+run get counter --start earliest --no-wait --checkpoint empty -o x.mkv
+ok 'no checkpoint' failed_with 1 'is no checkpoint'
+rm -f grow.mkv
+run get counter --no-wait --checkpoint place -o grow.mkv
+ok 'the file of a checkpoint is gone' failed_with 1 'the checkpoint tells of'
+
+# --- kvs:// ----------------------------------------------------------------
+
+run info 'kvs://counter?start=earliest&wait=no'
+cp out live.out
+run info all.mkv
+sed 1d out >file.out
+sed 1d live.out >live.rest
+ok 'info kvs://: as of the file' diff file.out live.rest
+run info --live 'kvs://counter?start=earliest&wait=no'
+ok 'info --live tells of sessions' has 'Sessions  *2 (1 reconnect'
+ok 'info --live tells when fragments come' has 'Arrival - server'
+run merge -o live.mkv 'kvs://counter?start=earliest&wait=no'
+run merge -o file.mkv all.mkv
+ok 'merge kvs://: as of the file' cmp file.mkv live.mkv
+rm -f place
+run merge -o a.mkv 'kvs://two?start=earliest&wait=no&checkpoint=place'
+ok 'kvs:// with a checkpoint' grep -q '^fragment [0-9]*2$' place
+run info 'kvs://two?start=earliest&wait=no&checkpoint=place'
+ok 'kvs:// goes on behind it' has 'Fragments  *0$'
+for url in 'kvs://' 'kvs://a?x=1' 'kvs://a?start' 'kvs://a?start=%4' \
+  'kvs://a?start=noon' 'kvs://a%20b' 'kvs://a?wait=maybe' \
+  'kvs://a?region=a/b' 'kvs://a?endpoint-url=http://example.com'; do
+  run info "$url"
+  ok "$url" failed_with 2 ''
+done
+
+# --- what cannot be --------------------------------------------------------
+
+run get absent -o absent.mkv
+ok 'no such stream' failed_with 1 \
+  'absent: GetDataEndpoint: ResourceNotFoundException (HTTP 404): .*(request '
+AWS_SECRET_ACCESS_KEY=wrong run get counter -o absent.mkv
+ok 'a wrong key' one_complaint 'HTTP 403'
+ok 'a wrong key is never shown' sh -c '! grep -q wrong err'
+ok 'a wrong key leaves no fragment' test ! -s absent.mkv
+run get counter --region eu-west-1 -o absent.mkv
+ok 'another region is another signature' one_complaint 'HTTP 403'
+run get counter --start earliest --after 1 -o absent.mkv
+ok 'two starts' failed_with 2 'one of --start'
+run get -o absent.mkv
+ok 'no stream' failed_with 2 'which stream'
+run get a b
+ok 'two streams' failed_with 2 'one too many'
+if [ -w /dev/full ]; then
+  "$KVSPARSE" get counter --start earliest --no-wait >/dev/full 2>err
+  status=$?
+  ok 'a full disk' exited 1
+else
+  skip 'a full disk' 'no /dev/full'
+fi
+
+# --- Ctrl-C ----------------------------------------------------------------
+
+endpoint_stop
+endpoint --stream live=counter:frames=3,size=300,fragment_ms=200 --no-quotas
+with_signals "$KVSPARSE" get live -o live2.mkv 2>err &
+pid=$!
+grown() { [ -s live2.mkv ] && [ "$(wc -c <live2.mkv)" -gt 6000 ]; }
+ok 'a live stream comes' wait_until grown
+kill -INT $pid
+wait $pid
+status=$?
+ok 'Ctrl-C ends it by the signal' exited 130
+"$KVSPARSE" info --json live2.mkv >info.json
+ok 'Ctrl-C leaves whole fragments' "$python" -c 'import json
+info = json.load(open("info.json"))
+assert info["fragments"] == info["complete"] > 3, info'
+
+# --- the example -----------------------------------------------------------
+
+if [ "${HAVE_FFMPEG:-}" = yes ]; then
+  endpoint_stop
+  endpoint --stream 'door=generate:--seconds 4' --no-quotas
+  ok 'the example compiles' sh -c "${CC:-cc} -std=c99 -Wall -Werror \
+    -I'$top_srcdir/include' '$top_srcdir/examples/live_pictures.c' -o example \
+    -L'$top_builddir/lib/net/.libs' -L'$top_builddir/lib/av/.libs' \
+    -L'$top_builddir/lib/core/.libs' -lkvsparse-net -lkvsparse-av -lkvsparse"
+  LD_LIBRARY_PATH=$top_builddir/lib/net/.libs:$top_builddir/lib/av/.libs:$top_builddir/lib/core/.libs \
+    ./example door >bright 2>err &
+  pid=$!
+  many() { [ "$(wc -c <bright)" -gt 1000 ]; }
+  ok 'the example gets live pictures' wait_until many
+  kill $pid
+  wait $pid
+  mkdir pictures
+  with_signals "$KVSPARSE" dump kvs://door --interval 1 -o pictures 2>err &
+  pid=$!
+  some() { ls pictures/*.png >/dev/null 2>&1; }
+  ok 'dump kvs:// writes pictures while it plays' wait_until some
+  kill -INT $pid
+  wait $pid
+else
+  skip 'the example' 'this build has no FFmpeg'
+fi
+finish

@@ -172,13 +172,8 @@ void kvsp_media_free(kvsp_media *m) {
 
 /* ---- pieces -------------------------------------------------------------- */
 
-static bool has_piece(const kvsp_media *m) {
-  const struct piece *first = m->queue.pieces + m->queue.first;
-  return m->queue.count > 0 && (first->len > 0 || first->flags != 0);
-}
-
 bool kvsp_media_is_ready(const kvsp_media *m) {
-  return m->reading || has_piece(m) ||
+  return m->reading || kvsp_queue_has_front(&m->queue) ||
          (m->phase == PHASE_ENDED && !m->end_told);
 }
 
@@ -205,7 +200,8 @@ static void fill_piece(kvsp_media *m, const struct piece *from,
 /* KVSP_OK: there is one, or it ended. */
 static int wait_for_piece(kvsp_media *m, int timeout_ms) {
   kvsp_media *ready;
-  if (has_piece(m) || m->phase == PHASE_ENDED) return KVSP_OK;
+  if (kvsp_queue_has_front(&m->queue) || m->phase == PHASE_ENDED)
+    return KVSP_OK;
   return kvsp_client_drive(m->client, timeout_ms, m, &ready);
 }
 

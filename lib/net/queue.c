@@ -105,9 +105,17 @@ static void forget_empty(struct queue *q) {
   q->capacity = 0;
 }
 
+bool kvsp_queue_has_front(const struct queue *q) {
+  const struct piece *piece;
+  if (q->count == 0) return false;
+  piece = q->pieces + q->first;
+  return piece->len > 0 || piece->flags != 0;
+}
+
 const struct piece *kvsp_queue_front(struct queue *q, const uint8_t **data) {
-  struct piece *piece = q->pieces + q->first;
-  if (q->count == 0 || (piece->len == 0 && piece->flags == 0)) return NULL;
+  const struct piece *piece;
+  if (!kvsp_queue_has_front(q)) return NULL;
+  piece = q->pieces + q->first;
   *data = piece->len > 0 ? q->data + q->begin : NULL;
   return piece;
 }

@@ -45,6 +45,8 @@ struct piece *kvsp_queue_last(struct queue *q);
 int kvsp_queue_append(struct queue *q, const void *data, size_t len);
 /* Bytes that wait. */
 size_t kvsp_queue_bytes(const struct queue *q);
+/* Whether there is a piece to be read. */
+bool kvsp_queue_has_front(const struct queue *q);
 /* The first piece and its bytes, valid until the next call; NULL: there is
  * none with bytes or flags. */
 const struct piece *kvsp_queue_front(struct queue *q, const uint8_t **data);

@@ -69,7 +69,7 @@ else
 fi
 
 if grep -q '^#define HAVE_CURL 1' "$top_builddir/config.h"; then
-  declared checkpoint.h client.h media.h >"$work/both"
+  declared archive.h checkpoint.h client.h media.h >"$work/both"
   comm -23 "$work/both" "$work/core" >"$work/declared"
   compare libkvsparse-net lib/net
 else

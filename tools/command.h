@@ -33,6 +33,7 @@ int command_dump(int argc, char **argv);
 int command_generate(int argc, char **argv);
 /* Only with HAVE_CURL. */
 int command_get(int argc, char **argv);
+int command_ls(int argc, char **argv);
 /* Only with HAVE_MATROSKA. */
 int command_finish(int argc, char **argv);
 

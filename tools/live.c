@@ -174,7 +174,8 @@ static bool is_hopeless(const struct live *live,
 static void tell_retry(struct live *live, const kvsp_media_event *event) {
   const kvsp_service_error *error = event->error;
   live->hopeless = is_hopeless(live, event);
-  if (live->hopeless) return;
+  /* Attempt 0: new keys, or the endpoint again, mend it at once. */
+  if (live->hopeless || event->attempt == 0) return;
   if (event->wait_ms < 1000 && event->attempt > 1) return;
   complain("%s: %s%s%s; the next try is in %.1f s", live->name, error->name,
            error->name[0] && error->message[0] ? ": " : "", error->message,

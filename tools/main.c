@@ -56,6 +56,7 @@ static int get_missing(int argc, char **argv) {
   return EXIT_FAILED;
 }
 #define command_get get_missing
+#define command_ls get_missing
 #endif
 
 #ifndef HAVE_MATROSKA
@@ -84,6 +85,7 @@ static const struct command commands[] = {
     {"extract", "a track's media: .h264, .h265, .aac, .wav, .jpg",
      command_extract},
     {"get", "a live stream's bytes, by its name", command_get},
+    {"ls", "which fragments of a stream are kept", command_ls},
     {"generate", "a sample GetMedia stream with a moving test picture",
      command_generate},
 };
@@ -137,7 +139,7 @@ static int print_version(void) {
 #ifdef HAVE_CURL
   output_print("%s\n", kvsp_net_version());
 #else
-  output_print("without libcurl: no get, no kvs://\n");
+  output_print("without libcurl: no get, no ls, no kvs://\n");
 #endif
   if (json != NULL)
     output_print("jansson %s\n", json);

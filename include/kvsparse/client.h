@@ -146,7 +146,7 @@ typedef struct kvsp_service_error {
   int64_t clock_offset_ms; /* with KVSP_ERR_CLOCK: this machine's clock minus
                               the service's                                */
 } kvsp_service_error;
-/* Of the last kvsp_client_authenticate.  Owned by the client, valid until the
+/* Of the last kvsp_client_authenticate or kvsp_archive_list.  Owned by the client, valid until the
  * next call on it.  Never NULL. */
 KVSP_API const kvsp_service_error *kvsp_client_error(const kvsp_client *c);
 

@@ -31,11 +31,16 @@ int kvsp_call_add_string(struct call *call, const char *name,
 }
 
 /* Unix seconds with milliseconds, as a number. */
-int kvsp_call_add_time(struct call *call, const char *name, int64_t time_ns) {
+int kvsp_call_add_seconds(struct call *call, int64_t time_ns) {
   int64_t ms = time_ns / 1000000;
   if (ms < 0) ms = 0;
-  return kvsp_text_print(&call->body, ",\"%s\":%lld.%03d", name,
-                         (long long)(ms / 1000), (int)(ms % 1000));
+  return kvsp_text_print(&call->body, "%lld.%03d", (long long)(ms / 1000),
+                         (int)(ms % 1000));
+}
+
+int kvsp_call_add_time(struct call *call, const char *name, int64_t time_ns) {
+  int rc = kvsp_text_print(&call->body, ",\"%s\":", name);
+  return rc == KVSP_OK ? kvsp_call_add_seconds(call, time_ns) : rc;
 }
 
 /* "GetMedia" is at "/getMedia". */

@@ -23,6 +23,8 @@ int kvsp_call_begin(struct call *call, const char *stream);
 int kvsp_call_add_string(struct call *call, const char *name,
                          const char *value);
 int kvsp_call_add_time(struct call *call, const char *name, int64_t time_ns);
+/* The value alone. */
+int kvsp_call_add_seconds(struct call *call, int64_t time_ns);
 int kvsp_call_add_raw(struct call *call, const char *text);
 /*
  * Ends the body and sends it to base/operation.  KVSP_OK; KVSP_INTERRUPTED;

@@ -291,6 +291,36 @@ int kvsp_client_drive(kvsp_client *c, int timeout_ms, kvsp_media *only,
   }
 }
 
+/* Until the transfer, where there is one, is finished. */
+static int drive_until(kvsp_client *c, const struct http_transfer *t,
+                       int64_t until) {
+  for (kvsp_media *m = c->readers; m; m = m->next) kvsp_media_release(m);
+  for (;;) {
+    int running;
+    int64_t now;
+    int64_t due;
+    if (kvsp_http_take_interrupt(&c->http)) return KVSP_INTERRUPTED;
+    if (curl_multi_perform(c->http.multi, &running) != CURLM_OK)
+      return KVSP_ERR_NOMEM;
+    kvsp_http_collect(c->http.multi);
+    now = kvsp_clock_ms();
+    due = step_all(c, now);
+    if ((t && t->finished) || now >= until) return KVSP_OK;
+    if (due > until) due = until;
+    if (due > now)
+      curl_multi_poll(c->http.multi, NULL, 0, span(now, due), NULL);
+  }
+}
+
+int kvsp_client_finish(kvsp_client *c, const struct http_transfer *t) {
+  return drive_until(c, t, INT64_MAX);
+}
+
+int kvsp_client_sleep(kvsp_client *c, int64_t until_ms) {
+  if (until_ms <= kvsp_clock_ms()) return KVSP_OK;
+  return drive_until(c, NULL, until_ms);
+}
+
 int kvsp_client_wait(kvsp_client *c, int timeout_ms, kvsp_media **ready) {
   kvsp_media *found = NULL;
   int rc;
@@ -312,15 +342,35 @@ int kvsp_client_interrupt(kvsp_client *c) {
 
 /* ---- credentials --------------------------------------------------------- */
 
-static void note_error(kvsp_client *c) {
+void kvsp_client_note_fault(kvsp_client *c, int status, const char *operation,
+                            const struct service_fault *fault,
+                            const char *request_id) {
+  c->fault = *fault;
+  snprintf(c->request_id, sizeof c->request_id, "%s", request_id);
+  c->error.status = status;
+  c->error.http_status = (uint32_t)c->fault.http_status;
+  c->error.operation = operation;
+  c->error.name = c->fault.name;
+  c->error.message = c->fault.message;
+  c->error.request_id = c->request_id;
+  c->error.clock_offset_ms = c->fault.clock_offset_ms;
+}
+
+void kvsp_client_note_message(kvsp_client *c, int status, const char *operation,
+                              const char *message) {
+  struct service_fault fault;
+  memset(&fault, 0, sizeof fault);
+  snprintf(fault.message, sizeof fault.message, "%s", message);
+  kvsp_client_note_fault(c, status, operation, &fault, "");
+}
+
+void kvsp_client_note_credentials(kvsp_client *c, int status) {
   const struct credential_chain *chain = &c->chain;
-  c->error.status = chain->status;
-  c->error.http_status = (uint32_t)chain->fault.http_status;
-  c->error.operation = chain->operation;
-  c->error.name = chain->fault.name;
-  c->error.message = chain->fault.message;
-  c->error.request_id = chain->request_id;
-  c->error.clock_offset_ms = chain->fault.clock_offset_ms;
+  if (chain->status == status)
+    kvsp_client_note_fault(c, status, chain->operation, &chain->fault,
+                           chain->request_id);
+  else
+    kvsp_client_note_message(c, status, "", kvsp_status_text(status));
 }
 
 int kvsp_client_authenticate(kvsp_client *c) {
@@ -331,7 +381,7 @@ int kvsp_client_authenticate(kvsp_client *c) {
   c->error.status = KVSP_OK;
   rc = kvsp_credentials_get(&c->chain, &credentials);
   if (rc == KVSP_INTERRUPTED) kvsp_http_take_interrupt(&c->http);
-  if (rc < 0) note_error(c);
+  if (rc < 0) kvsp_client_note_credentials(c, rc);
   return rc;
 }
 

@@ -16,8 +16,8 @@
 
 /* Temporary ones are got anew when this is left of them; until the second
  * limit those at hand serve where that fails. */
-#define REFRESH_EARLY_MS (15 * 60 * 1000)
-#define REFRESH_LATE_MS (10 * 60 * 1000)
+#define REFRESH_EARLY_MS INT64_C(900000)
+#define REFRESH_LATE_MS INT64_C(600000)
 /* Not more often, whatever their source says of their life. */
 #define REFRESH_PAUSE_MS 10000
 

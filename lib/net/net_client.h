@@ -41,6 +41,8 @@ struct kvsp_client {
   struct kvsp_media *readers;
   struct kvsp_media *turn; /* the last one that was told to be ready       */
   kvsp_service_error error;
+  struct service_fault fault; /* what it points to                          */
+  char request_id[ERROR_ID_SIZE];
 };
 
 /* The record of that stream, made where there is none.  NULL: no memory. */
@@ -61,5 +63,18 @@ const char *kvsp_api_name(enum api api);
  * as kvsp_client_wait. */
 int kvsp_client_drive(kvsp_client *c, int timeout_ms, struct kvsp_media *only,
                       struct kvsp_media **ready);
+/* Drives all until the transfer is finished, until that time (kvsp_clock_ms).
+ * KVSP_OK, KVSP_INTERRUPTED, KVSP_ERR_NOMEM. */
+int kvsp_client_finish(kvsp_client *c, const struct http_transfer *t);
+int kvsp_client_sleep(kvsp_client *c, int64_t until_ms);
+
+/* What kvsp_client_error tells from now on: a fault of a call, what the
+ * credentials' sources said, a message of ours. */
+void kvsp_client_note_fault(kvsp_client *c, int status, const char *operation,
+                            const struct service_fault *fault,
+                            const char *request_id);
+void kvsp_client_note_credentials(kvsp_client *c, int status);
+void kvsp_client_note_message(kvsp_client *c, int status, const char *operation,
+                              const char *message);
 
 #endif

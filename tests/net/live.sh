@@ -60,6 +60,26 @@ rm -f grow.mkv
 run get counter --no-wait --checkpoint place -o grow.mkv
 ok 'the file of a checkpoint is gone' failed_with 1 'the checkpoint tells of'
 
+# --- ls --------------------------------------------------------------------
+
+run ls counter --json --from "$first" --to "$last" --page-size 2
+cp out ls.json
+ok 'ls --from --to, in pages' fully_quiet
+ok 'ls: in order, and as in the stream' "$python" -c 'import json
+kept = [json.loads(line) for line in open("ls.json")]
+sent = json.load(open("info.json"))["fragment_list"][5:10]
+assert [f["number"] for f in kept] == [f["number"] for f in sent], kept
+for a, b in zip(kept, sent):
+    assert a["server_time"] == b["server_time"], (a, b)
+    assert a["producer_time"] == b["producer_time"], (a, b)
+    assert a["size"] > 500'
+run ls counter --from "$first"
+ok 'ls: a table' has '^Number  *Server time'
+run ls counter --from "$last" --to "$first"
+ok 'ls: from behind to' failed_with 2 'behind'
+run ls absent
+ok 'ls: no such stream' failed_with 1 'ResourceNotFoundException (HTTP 404)'
+
 # --- kvs:// ----------------------------------------------------------------
 
 run info 'kvs://counter?start=earliest&wait=no'
@@ -110,6 +130,37 @@ if [ -w /dev/full ]; then
 else
   skip 'a full disk' 'no /dev/full'
 fi
+
+# --- keys that the endpoint hands out --------------------------------------
+
+# keys VARIABLE=VALUE...: a get with keys from there only
+keys() {
+  status=0
+  env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY HOME=/nonexistent \
+    AWS_CONFIG_FILE=/nonexistent "$@" "$KVSPARSE" get two --start earliest \
+    --no-wait -f -o keys.mkv >out 2>err || status=$?
+}
+keys
+ok 'no keys' one_complaint 'no credentials: none in the environment'
+ok 'no keys: status 1' exited 1
+keys AWS_EC2_METADATA_DISABLED=false \
+  AWS_EC2_METADATA_SERVICE_ENDPOINT="$AWS_ENDPOINT_URL"
+ok 'an instance' fully_quiet
+keys AWS_CONTAINER_CREDENTIALS_FULL_URI="$AWS_ENDPOINT_URL/container/credentials"
+ok 'a container' fully_quiet
+echo token >token
+keys AWS_WEB_IDENTITY_TOKEN_FILE="$PWD/token" AWS_ROLE_ARN=arn:aws:iam::1:role/r
+ok 'a web identity' fully_quiet
+"$python" -c 'import json, sys
+print(json.dumps([{"call": "GetMedia", "times": 1,
+                   "fault": {"do": "error", "type": "ExpiredTokenException"}}]))' \
+  >rules
+"$python" -c 'import sys, urllib.request
+urllib.request.urlopen(urllib.request.Request(sys.argv[1] + "/_endpoint/rules",
+    data=open("rules", "rb").read(), method="PUT"))' "$AWS_ENDPOINT_URL"
+keys AWS_CONTAINER_CREDENTIALS_FULL_URI="$AWS_ENDPOINT_URL/container/credentials"
+ok 'keys that expired are asked for anew' fully_quiet
+ok 'and the stream is whole' fragments 3 keys.mkv
 
 # --- Ctrl-C ----------------------------------------------------------------
 

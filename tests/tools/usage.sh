@@ -9,7 +9,7 @@ ok "no arguments: one line and 2" failed_with 2 "which subcommand"
 run --help
 ok "--help goes to standard output" exited 0
 ok "--help says nothing on standard error" quiet
-for name in info events elements merge finish extract dump get generate; do
+for name in info events elements merge finish extract dump get ls generate; do
   ok "--help lists $name" has "^  $name "
 done
 run --version

@@ -89,7 +89,7 @@ static int read_option(struct listing *l, int code, const char *text) {
 static int check_times(struct listing *l) {
   const int64_t hour = INT64_C(3600000000000);
   struct timespec now = {0, 0};
-  timespec_get(&now, TIME_UTC);
+  if (timespec_get(&now, TIME_UTC) == 0) now.tv_sec = 0;
   if (l->config.to_ns == KVSP_TIME_NONE)
     l->config.to_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
   if (l->config.from_ns == KVSP_TIME_NONE)

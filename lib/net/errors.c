@@ -63,7 +63,8 @@ static enum error_class class_by_name(const struct service_fault *fault) {
 static void copy_line(char *out, size_t size, const char *text) {
   size_t i = 0;
   for (; text[i] && i + 1 < size; i++)
-    out[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7F ? ' ' : text[i];
+    out[i] =
+        (char)((unsigned char)text[i] < ' ' || text[i] == 0x7F ? ' ' : text[i]);
   out[i] = '\0';
 }
 
@@ -140,7 +141,7 @@ void kvsp_errors_read(struct service_fault *fault, long http_status,
   struct text value;
   memset(fault, 0, sizeof *fault);
   fault->http_status = http_status;
-  kvsp_text_init(&value, body->allocator, ERROR_MESSAGE_SIZE * 8);
+  kvsp_text_init(&value, body->allocator, (size_t)ERROR_MESSAGE_SIZE * 8);
   read_name(fault, type, body, &value);
   read_message(fault, body, &value);
   kvsp_text_clear(&value);

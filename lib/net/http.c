@@ -49,7 +49,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *user) {
 }
 
 static char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+  return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
 /* The value of a header with that name, in lower case; NULL: it is another. */
@@ -72,7 +72,7 @@ static bool take(const char *line, size_t len, const char *name, char *out,
   if (!value) return false;
   if (value_len >= size) value_len = size - 1;
   for (size_t i = 0; i < value_len; i++)
-    out[i] = (unsigned char)value[i] < ' ' ? ' ' : value[i];
+    out[i] = (char)((unsigned char)value[i] < ' ' ? ' ' : value[i]);
   out[value_len] = '\0';
   return true;
 }

@@ -160,7 +160,7 @@ static void note_error(struct seam *s, const kvsp_fragment *f) {
   if (len >= sizeof s->error_code) len = sizeof s->error_code - 1;
   for (size_t i = 0; i < len; i++)
     s->error_code[i] =
-        f->error_code.data[i] < ' ' ? '?' : (char)f->error_code.data[i];
+        (char)(f->error_code.data[i] < ' ' ? '?' : f->error_code.data[i]);
   s->error_code[len] = '\0';
 }
 

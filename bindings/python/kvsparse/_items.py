@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Union
+from typing import Any, NamedTuple, Union
 
-from ._times import utc
+from ._times import optional, utc
 
 __all__ = [
     "Addition",
@@ -146,26 +146,23 @@ class Addition(NamedTuple):
     data: bytes
 
 
-@dataclass(slots=True, init=False, eq=False, repr=False)
+_EXTRAS = 14  # where a frame's record has its codec state and additions
+
+
 class Frame:
     """One frame of one track."""
+
+    # What is asked for of nearly every frame; the rest waits in _record, which
+    # is a FRAME_RECORD of _ffi.py, and _EXTRAS where it has some.
+    __slots__ = ("_record", "data", "flags", "fragment", "pts_ns", "size", "track")
 
     data: bytes  #: memoryview with ``copy=False``; empty with ``data=False``
     track: Track
     fragment: Fragment
-    index: int  #: in the fragment, from 0
     pts_ns: int | None  #: (Cluster + Block timecode) * TimestampScale
-    producer_time_ns: int | None  #: Unix epoch
-    duration_ns: int | None
-    offset: int  #: of its first byte
     size: int  #: bytes as stored, also with ``data=False``
     flags: int  #: see key, invisible, discardable, encrypted, compressed
-    lace_index: int  #: its place in the lace, from 0
-    lace_count: int  #: 1 without lacing
-    discard_padding_ns: int  #: 0: none
-    codec_state: bytes | None  #: replaces the codec private data from here on
-    additions: tuple[Addition, ...]
-    _lacing: int
+    _record: tuple[Any, ...]
 
     def __repr__(self) -> str:
         return (
@@ -175,9 +172,55 @@ class Frame:
         )
 
     @property
+    def index(self) -> int:
+        """In the fragment, from 0."""
+        return int(self._record[5])
+
+    @property
+    def producer_time_ns(self) -> int | None:
+        """Unix epoch."""
+        return optional(self._record[7])
+
+    @property
+    def duration_ns(self) -> int | None:
+        return optional(self._record[8])
+
+    @property
+    def offset(self) -> int:
+        """Of its first byte in the stream."""
+        return int(self._record[3])
+
+    @property
     def lacing(self) -> str:
         """How its block holds several frames: "none", "xiph", "fixed", "ebml"."""
-        return ("none", "xiph", "fixed", "ebml")[self._lacing]
+        return ("none", "xiph", "fixed", "ebml")[self._record[11]]
+
+    @property
+    def lace_index(self) -> int:
+        """Its place in the lace, from 0."""
+        return int(self._record[12])
+
+    @property
+    def lace_count(self) -> int:
+        """1 without lacing."""
+        return int(self._record[13])
+
+    @property
+    def discard_padding_ns(self) -> int:
+        """0: none."""
+        return int(self._record[9])
+
+    @property
+    def codec_state(self) -> bytes | None:
+        """Replaces the codec private data from here on."""
+        return self._record[_EXTRAS][0] if len(self._record) > _EXTRAS else None
+
+    @property
+    def additions(self) -> tuple[Addition, ...]:
+        if len(self._record) <= _EXTRAS:
+            return ()
+        found: tuple[Addition, ...] = self._record[_EXTRAS][1]
+        return found
 
     @property
     def key(self) -> bool:

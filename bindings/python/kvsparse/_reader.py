@@ -291,44 +291,22 @@ class Reader:
         tracks, fragment, none = self._tracks, self._fragment, TIME_NONE
         frames: list[Frame] = []
         append = frames.append
-        for (
-            address,
-            length,
-            size,
-            offset,
-            track,
-            index,
-            pts,
-            producer_time,
-            duration,
-            padding,
-            flags,
-            lacing,
-            lace_index,
-            lace_count,
-        ) in _RECORD.iter_unpack(self._record_view[: count * _FRAME_SIZE]):
+        for record in _RECORD.iter_unpack(self._record_view[: count * _FRAME_SIZE]):
             frame = Frame()
-            at = address - begin
+            frame._record = record
+            at = record[0] - begin
+            length = record[1]
             frame.data = (
                 data[at : at + length]
                 if 0 <= at < known
-                else outside(address, length)
+                else outside(record[0], length)
             )
-            frame.track = tracks[track]
+            frame.size = record[2]
+            frame.track = tracks[record[4]]
             frame.fragment = fragment  # type: ignore[assignment]
-            frame.index = index
+            pts = record[6]
             frame.pts_ns = None if pts == none else pts
-            frame.producer_time_ns = None if producer_time == none else producer_time
-            frame.duration_ns = None if duration == none else duration
-            frame.offset = offset
-            frame.size = size
-            frame.flags = flags
-            frame.lace_index = lace_index
-            frame.lace_count = lace_count
-            frame.discard_padding_ns = padding
-            frame.codec_state = None
-            frame.additions = ()
-            frame._lacing = lacing
+            frame.flags = record[10]
             append(frame)
         # One that has more than that ends what the library tells at once.
         last = _ffi.Frame.from_buffer(self._records, (count - 1) * _FRAME_SIZE)
@@ -387,12 +365,12 @@ def _copied_view(address: int, length: int) -> memoryview:
 def _set_extras(frame: Frame, record: Any) -> None:
     """What only BlockGroups have."""
     state = record.codec_state
-    if state.data:
-        frame.codec_state = _convert.data_of(state)
-    frame.additions = tuple(
+    additions = tuple(
         Addition(a.id, _convert.data_of(a.data))
         for a in record.additions[: record.addition_count]
     )
+    codec_state = _convert.data_of(state) if state.data else None
+    frame._record = (*frame._record, (codec_state, additions))
 
 
 class _Tracks(dict[int, Track]):

@@ -42,6 +42,7 @@ from ._items import (
 from ._merge import MergeResult, merge, merged
 from ._pictures import Picture, PictureReader
 from ._reader import Reader
+from ._sources import Source
 from ._stream import Stream
 from ._version import VERSION as __version__
 from .errors import (
@@ -77,6 +78,7 @@ __all__ = [
     "Picture",
     "PictureReader",
     "Reader",
+    "Source",
     "Stream",
     "Tag",
     "Tags",

@@ -11,6 +11,7 @@ import pytest
 from conftest import SOURCE
 
 PACKAGE = SOURCE / "bindings" / "python" / "kvsparse"
+EXAMPLES = sorted((SOURCE / "bindings" / "python" / "examples").glob("*.py"))
 
 
 def test_mypy_strict(tmp_path: Path) -> None:
@@ -23,7 +24,8 @@ def test_mypy_strict(tmp_path: Path) -> None:
     else:
         pytest.skip("mypy is not installed")
     result = subprocess.run(
-        [*command, "--strict", "--cache-dir", str(tmp_path), str(PACKAGE)],
+        [*command, "--strict", "--cache-dir", str(tmp_path), str(PACKAGE)]
+        + [str(path) for path in EXAMPLES],
         capture_output=True,
         text=True,
         cwd=tmp_path,

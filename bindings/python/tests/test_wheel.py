@@ -30,6 +30,14 @@ def environment() -> dict[str, str]:
     }
 
 
+def copy_project(to: Path) -> None:
+    """A copy that may be written to.  The tests work inside of their own folder,
+    which would be copied into itself without end."""
+    ignored = shutil.ignore_patterns("tests", "build", "*.egg-info", "__pycache__")
+    shutil.copytree(SOURCE / "bindings" / "python", to, ignore=ignored)
+    subprocess.run(["chmod", "-R", "u+w", str(to)], check=True)
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for module in ("pip", "wheel", "setuptools"):
@@ -37,8 +45,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             pytest.skip(f"{module} is not installed")
     folder = tmp_path_factory.mktemp("wheel")
     project = folder / "python"
-    shutil.copytree(SOURCE / "bindings" / "python", project)
-    subprocess.run(["chmod", "-R", "u+w", str(project)], check=True)
+    copy_project(project)
     variables = {
         **environment(),
         "KVSPARSE_LIBRARY_PATH": os.environ["KVSPARSE_LIBRARY_PATH"],
@@ -67,8 +74,7 @@ def test_without_libraries_it_says_what_to_do(tmp_path: Path) -> None:
     if find_spec("wheel") is None:
         pytest.skip("wheel is not installed")
     project = tmp_path / "python"
-    shutil.copytree(SOURCE / "bindings" / "python", project)
-    subprocess.run(["chmod", "-R", "u+w", str(project)], check=True)
+    copy_project(project)
     variables = {**environment(), "KVSPARSE_LIBRARY_PATH": "/nowhere"}
     made = subprocess.run(
         [sys.executable, "setup.py", "-q", "build"],

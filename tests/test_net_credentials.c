@@ -388,12 +388,15 @@ static void *interrupt_soon(void *user) {
   return NULL;
 }
 
-/* A program that never ends does not hold up who wants to stop. */
+/* A program that never ends does not hold up who wants to stop, whether it has
+ * closed its output or not. */
 START_TEST(process_interrupted) {
+  static const char *const programs[] = {"#!/bin/sh\nexec sleep 50\n",
+                                         "#!/bin/sh\nexec sleep 50 >&-\n"};
   kvsp_client *c;
   pthread_t thread;
   int64_t begin = kvsp_clock_ms();
-  write_program("#!/bin/sh\nexec sleep 50\n");
+  write_program(programs[_i]);
   c = new_client(NULL);
   ck_assert_int_eq(pthread_create(&thread, NULL, interrupt_soon, c), 0);
   ck_assert_int_eq(kvsp_client_authenticate(c), KVSP_INTERRUPTED);
@@ -538,6 +541,8 @@ START_TEST(container_hosts) {
                                     "http://example.com/x",
                                     "http://127.0.0.1.example.com/x",
                                     "http://169.254.170.2@evil.com/",
+                                    "http://127.0.0.1:80\\@evil.com/",
+                                    "http://169.254.170.2:80\\@evil.com/",
                                     "http://10.0.0.1/",
                                     "ftp://127.0.0.1/",
                                     "http://127.evil.com/"};
@@ -586,6 +591,9 @@ START_TEST(instance) {
   service.body = "{\"Code\":\"AssumeRoleUnauthorizedAccess\"}";
   expect_error(KVSP_ERR_CREDENTIALS, "AssumeRoleUnauthorizedAccess");
   setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://example.com", 1);
+  expect_error(KVSP_ERR_CREDENTIALS, "METADATA_SERVICE_ENDPOINT");
+  setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT",
+         "http://169.254.169.254:80\\@example.com", 1);
   expect_error(KVSP_ERR_CREDENTIALS, "METADATA_SERVICE_ENDPOINT");
   server_stop(server);
 }
@@ -714,7 +722,7 @@ int main(void) {
   tcase_add_test(all, profile_in_config);
   tcase_add_test(all, profile_unsupported);
   tcase_add_test(all, process);
-  tcase_add_test(all, process_interrupted);
+  tcase_add_loop_test(all, process_interrupted, 0, 2);
   tcase_add_test(all, web_identity);
   tcase_add_test(all, web_identity_of_a_profile);
   tcase_add_test(all, container);

@@ -211,6 +211,7 @@ START_TEST(urls) {
                                     "http://localhost.example.com",
                                     "http://127.0.0.1.example.com",
                                     "http://127.0.0.1@example.com/",
+                                    "http://127.0.0.1:80\\@example.com/",
                                     "https://user:pw@example.com",
                                     "https://h/?q=1",
                                     "https://h/#f",
@@ -225,8 +226,10 @@ START_TEST(urls) {
                                     "http://[::1"};
   for (size_t i = 0; i < sizeof good / sizeof *good; i++)
     ck_assert_msg(kvsp_url_is_allowed(good[i]), "%s", good[i]);
-  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     ck_assert_msg(!kvsp_url_is_allowed(bad[i]), "%s", bad[i]);
+    ck_assert_msg(!kvsp_url_is_loopback(bad[i]), "%s", bad[i]);
+  }
 }
 END_TEST
 

@@ -59,12 +59,16 @@ static const char *behind_scheme(const char *url, const char *scheme) {
 }
 
 /* Where the host begins.  What has a user in front of its host, which takes
- * the place of the host for a hasty eye, has none here. */
+ * the place of the host for a hasty eye, has none here; nor has what has a
+ * backslash there, which ends a host for some and is part of a user for
+ * others, libcurl among them. */
 static const char *authority(const char *url) {
   const char *at = behind_scheme(url, "http://");
+  size_t len;
   if (!at) at = behind_scheme(url, "https://");
-  if (at && memchr(at, '@', strcspn(at, "/?#\\"))) return NULL;
-  return at;
+  if (!at) return NULL;
+  len = strcspn(at, "/?#");
+  return memchr(at, '@', len) || memchr(at, '\\', len) ? NULL : at;
 }
 
 bool kvsp_url_is_https(const char *url) {

@@ -24,6 +24,8 @@
 #define TIME_MS 60000
 /* How often an interrupt is looked for. */
 #define SLICE_MS 100
+/* How often a program is looked after that has closed its output. */
+#define REAP_MS 10
 
 extern char **environ;
 
@@ -99,31 +101,56 @@ static int read_some(int pipe_end, struct text *out) {
   return rc == KVSP_OK ? 1 : rc;
 }
 
+/* KVSP_OK: it may take longer still. */
+static int check_patience(struct credential_chain *chain, int64_t until) {
+  if (kvsp_clock_ms() > until)
+    return kvsp_credentials_fail(chain, KVSP_ERR_CREDENTIALS,
+                                 "credential_process took longer than a "
+                                 "minute");
+  return atomic_load(&chain->http->interrupted) ? KVSP_INTERRUPTED : KVSP_OK;
+}
+
 static int read_output(struct credential_chain *chain, int pipe_end,
-                       struct text *out) {
-  int64_t until = kvsp_clock_ms() + TIME_MS;
+                       int64_t until, struct text *out) {
   int rc = 1;
   while (rc == 1) {
-    if (kvsp_clock_ms() > until)
-      return kvsp_credentials_fail(chain, KVSP_ERR_CREDENTIALS,
-                                   "credential_process took longer than a "
-                                   "minute");
-    if (atomic_load(&chain->http->interrupted)) return KVSP_INTERRUPTED;
+    rc = check_patience(chain, until);
+    if (rc != KVSP_OK) return rc;
     rc = read_some(pipe_end, out);
   }
   return rc;
 }
 
-/* The child has closed its output, or is no longer wanted. */
-static int reap(struct credential_chain *chain, pid_t child, bool wanted) {
+/* It has closed its output, but may go on without. */
+static int wait_for_end(struct credential_chain *chain, pid_t child,
+                        int64_t until, int *status, pid_t *gone) {
+  int rc = KVSP_OK;
+  *gone = waitpid(child, status, WNOHANG);
+  while (rc == KVSP_OK && (*gone == 0 || (*gone < 0 && errno == EINTR))) {
+    poll(NULL, 0, REAP_MS);
+    rc = check_patience(chain, until);
+    *gone = waitpid(child, status, WNOHANG);
+  }
+  return rc;
+}
+
+static void put_down(pid_t child) {
+  kill(child, SIGKILL);
+  while (waitpid(child, NULL, 0) < 0 && errno == EINTR) continue;
+}
+
+/* rc: how reading its output ended. */
+static int reap(struct credential_chain *chain, pid_t child, int64_t until,
+                int rc) {
   int status = 0;
-  pid_t gone;
-  if (!wanted) kill(child, SIGKILL);
-  do {
-    gone = waitpid(child, &status, 0);
-  } while (gone < 0 && errno == EINTR);
+  pid_t gone = 0;
+  if (rc == KVSP_OK) rc = wait_for_end(chain, child, until, &status, &gone);
+  if (rc != KVSP_OK) {
+    if (gone == 0) put_down(child);
+    return rc;
+  }
   /* Where the program ignores SIGCHLD nobody knows how it ended. */
-  if (!wanted || gone < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
+  if (gone < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
     return KVSP_OK;
   return kvsp_credentials_fail(
       chain, KVSP_ERR_CREDENTIALS, "credential_process failed (status %d)",
@@ -132,10 +159,10 @@ static int reap(struct credential_chain *chain, pid_t child, bool wanted) {
 
 static int run(struct credential_chain *chain, char **arguments,
                struct text *out) {
+  int64_t until = kvsp_clock_ms() + TIME_MS;
   int ends[2];
   pid_t child;
   int rc;
-  int ended;
   if (make_pipe(ends) != 0) return KVSP_ERR_NOMEM;
   rc = spawn(arguments, ends, &child);
   close(ends[1]);
@@ -145,10 +172,9 @@ static int run(struct credential_chain *chain, char **arguments,
                                  "credential_process: \"%s\" cannot be run",
                                  arguments[0]);
   }
-  rc = read_output(chain, ends[0], out);
+  rc = read_output(chain, ends[0], until, out);
   close(ends[0]);
-  ended = reap(chain, child, rc == KVSP_OK);
-  return rc == KVSP_OK ? ended : rc;
+  return reap(chain, child, until, rc);
 }
 
 static int understand(struct credential_chain *chain, const struct text *json,

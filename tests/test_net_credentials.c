@@ -561,11 +561,13 @@ static void answer_instance(void *user, const struct server_request *request,
   char token[64] = "";
   remember(service, request);
   server_header(request, "X-aws-ec2-metadata-token", token, sizeof token);
-  if (strcmp(request->path, "/latest/api/token") == 0 &&
-      strcmp(request->method, "PUT") == 0 &&
-      server_header(request, "X-aws-ec2-metadata-token-ttl-seconds", token,
-                    sizeof token) &&
-      strcmp(token, "21600") == 0)
+  if (atomic_fetch_sub(&service->failing, 1) > 0)
+    server_reply(answer, 503, "", "");
+  else if (strcmp(request->path, "/latest/api/token") == 0 &&
+           strcmp(request->method, "PUT") == 0 &&
+           server_header(request, "X-aws-ec2-metadata-token-ttl-seconds", token,
+                         sizeof token) &&
+           strcmp(token, "21600") == 0)
     server_reply(answer, 200, "", "IMDS-TOKEN");
   else if (strcmp(token, "IMDS-TOKEN") != 0)
     server_reply(answer, 401, "", "");
@@ -596,6 +598,31 @@ START_TEST(instance) {
          "http://169.254.169.254:80\\@example.com", 1);
   expect_error(KVSP_ERR_CREDENTIALS, "METADATA_SERVICE_ENDPOINT");
   server_stop(server);
+}
+END_TEST
+
+/* Who had keys from it once waits for it; who had none has no instance. */
+START_TEST(instance_that_passes_out) {
+  struct service service = {.body = json_answer};
+  struct http_server *server = server_start(answer_instance, &service);
+  kvsp_client *c;
+  setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", server_url(server), 1);
+  unsetenv("AWS_EC2_METADATA_DISABLED");
+  atomic_store(&service.failing, 1);
+  expect_error(KVSP_ERR_CREDENTIALS, "no credentials");
+  c = new_client(NULL);
+  expect_found(c, "ASIA2/SEC/TOK instance");
+  kvsp_credentials_renew(&c->chain);
+  atomic_store(&service.failing, 1);
+  ck_assert_int_eq(kvsp_client_authenticate(c), KVSP_ERR_SERVICE);
+  ck_assert_int_eq(c->chain.fault.class, ERROR_RETRY);
+  ck_assert_str_eq(kvsp_client_error(c)->operation, "instance metadata");
+  expect_found(c, "ASIA2/SEC/TOK instance");
+  kvsp_credentials_renew(&c->chain);
+  server_stop(server);
+  ck_assert_int_eq(kvsp_client_authenticate(c), KVSP_ERR_NETWORK);
+  ck_assert_int_eq(c->chain.fault.class, ERROR_RETRY);
+  kvsp_client_free(c);
 }
 END_TEST
 
@@ -728,6 +755,7 @@ int main(void) {
   tcase_add_test(all, container);
   tcase_add_test(all, container_hosts);
   tcase_add_test(all, instance);
+  tcase_add_test(all, instance_that_passes_out);
   tcase_add_test(all, wiped_after_use);
   tcase_add_test(all, every_allocation_fails);
   tcase_add_test(all, settings);

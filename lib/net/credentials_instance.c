@@ -72,7 +72,9 @@ static int request(struct metadata *m, const char *method, const char *path,
   r.url = kvsp_text_string(&url);
   if (rc == KVSP_OK) rc = kvsp_http_run(t, m->chain->http, &r);
   kvsp_text_clear(&url);
-  return rc == KVSP_OK && !kvsp_http_succeeded(t) ? CREDENTIALS_NOT_HERE : rc;
+  if (rc != KVSP_OK || kvsp_http_succeeded(t)) return rc;
+  kvsp_credentials_fail_http(m->chain, "instance metadata", t);
+  return CREDENTIALS_NOT_HERE;
 }
 
 static int get_token(struct metadata *m) {
@@ -107,7 +109,7 @@ static int get_keys(struct metadata *m, struct credentials *out) {
                    kvsp_text_string(&m->token), &t);
   kvsp_text_init(&code, m->chain->allocator, 256);
   if (rc == CREDENTIALS_NOT_HERE) {
-    rc = kvsp_credentials_fail_http(m->chain, "instance metadata", &t);
+    rc = m->chain->status;
   } else if (rc == KVSP_OK) {
     const char *json = kvsp_text_string(&t.body);
     if (kvsp_json_field(json, "Code", &code) == 1 &&
@@ -121,6 +123,13 @@ static int get_keys(struct metadata *m, struct credentials *out) {
   kvsp_text_clear(&code);
   kvsp_http_end(&t);
   return rc;
+}
+
+/* It gave keys before, and does not answer just now: that passes, so it is no
+ * reason to end a reader that has run for weeks. */
+static bool will_be_back(const struct credential_chain *chain) {
+  return strcmp(chain->source, "instance") == 0 && chain->status != KVSP_OK &&
+         chain->fault.class == ERROR_RETRY;
 }
 
 int kvsp_credentials_from_instance(struct credential_chain *chain,
@@ -140,6 +149,7 @@ int kvsp_credentials_from_instance(struct credential_chain *chain,
   if (rc == KVSP_OK) rc = get_token(&m);
   if (rc == KVSP_OK) rc = get_role(&m);
   if (rc == KVSP_OK) rc = get_keys(&m, out);
+  if (rc == CREDENTIALS_NOT_HERE && will_be_back(chain)) rc = chain->status;
   kvsp_text_clear(&m.base);
   kvsp_text_clear(&m.token);
   kvsp_text_clear(&m.role);

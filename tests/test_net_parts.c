@@ -116,6 +116,8 @@ static void expect_json(const char *json, const char *value) {
 }
 
 START_TEST(json) {
+  expect_json("{\"k\":\"cut\\/of", NULL);
+  ck_assert_str_eq(kvsp_text_string(&out), "");
   expect_json("{\"k\":\"v\"}", "v");
   expect_json(" { \"a\" : [1, {\"k\":\"no\"}, \"]\"], \"k\" : 1.5E9 }",
               "1.5E9");

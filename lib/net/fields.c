@@ -143,6 +143,11 @@ static int read_name(const char **at, const char *name, bool *same) {
   return KVSP_OK;
 }
 
+static void make_empty(struct text *out) {
+  out->len = 0;
+  if (out->data) out->data[0] = '\0';
+}
+
 int kvsp_json_field(const char *json, const char *name, struct text *out) {
   bool same = false;
   int rc;
@@ -151,10 +156,12 @@ int kvsp_json_field(const char *json, const char *name, struct text *out) {
   do {
     json++;
     if (read_name(&json, name, &same) != KVSP_OK) return 0;
-    out->len = 0;
-    if (same && out->data) out->data[0] = '\0';
+    make_empty(out);
     rc = read_value(&json, same ? out : NULL);
-    if (rc == KVSP_ERR_ARG) return 0;
+    if (rc == KVSP_ERR_ARG) {
+      make_empty(out); /* half of a key is none */
+      return 0;
+    }
     if (rc != KVSP_OK) return rc;
     if (same) return out->len > 0;
     skip_blanks(&json);

@@ -807,6 +807,8 @@ START_TEST(back_pressure) {
   ck_assert_uint_eq(atomic_load(&s.sent), then);
   ck_assert_int_eq(kvsp_media_get_stats(r.media, &stats, sizeof stats),
                    KVSP_OK);
+  ck_assert_uint_eq(stats.sessions, 1);
+  ck_assert_uint_eq(stats.reconnects, 0);
   ck_assert_uint_ge(stats.buffered, (unsigned)1 << 20);
   ck_assert_uint_le(stats.buffered, ((unsigned)1 << 20) + 65536);
   ck_assert_uint_lt(a.peak_bytes, (size_t)6 << 20);

@@ -338,11 +338,19 @@ kvsp_view kvsp_media_position(const kvsp_media *m) {
   return view;
 }
 
+/* The session at hand is counted when it is over; who asks sees it, too. */
+static void add_open_session(const kvsp_media *m, kvsp_media_stats *all) {
+  if (m->phase != PHASE_SESSION || m->call.transfer.status != 200) return;
+  if (all->sessions > 0) all->reconnects++;
+  all->sessions++;
+}
+
 int kvsp_media_get_stats(const kvsp_media *m, kvsp_media_stats *stats,
                          size_t struct_size) {
   kvsp_media_stats all;
   if (!m || !stats || struct_size == 0) return KVSP_ERR_ARG;
   all = m->stats;
+  add_open_session(m, &all);
   all.fragments = m->seam.counts.fragments;
   all.dropped = m->seam.counts.dropped;
   all.resumed = m->seam.counts.resumed;

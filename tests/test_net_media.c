@@ -866,6 +866,63 @@ START_TEST(many_in_one_thread) {
 }
 END_TEST
 
+/* Keys that the service no longer takes, until the callback gives others. */
+static void refuse_old_keys(void *user, const struct server_request *request,
+                            struct server_answer *answer) {
+  static const char expired[] = "x-amzn-ErrorType: ExpiredTokenException\r\n";
+  atomic_uint *refused = user;
+  if (strstr(request->headers, "Credential=KEY1/")) {
+    server_sleep(answer, (int)atomic_fetch_add(refused, 1) * 60);
+    server_reply(answer, 403, expired, "{}");
+    return;
+  }
+  server_reply(answer, 404, "x-amzn-ErrorType: NotFound\r\n", "{}");
+}
+
+static int give_numbered_keys(void *user, kvsp_credentials *out) {
+  static char key[32];
+  struct seen *seen = user;
+  snprintf(key, sizeof key, "KEY%u", ++seen->calls);
+  out->access_key_id = key;
+  out->secret_access_key = "S";
+  return 0;
+}
+
+/* All calls at once come back with the same old keys: one renewal is enough. */
+START_TEST(renewed_once_for_all) {
+  struct seen seen = {.calls = 0};
+  atomic_uint refused = 0;
+  struct http_server *server = server_start(refuse_old_keys, &refused);
+  kvsp_client_config config = {.struct_size = sizeof config};
+  kvsp_media_config media = {.struct_size = sizeof media};
+  kvsp_client *c = NULL;
+  kvsp_media *readers[8];
+  const kvsp_piece *piece;
+  char name[32];
+  config.region = "us-west-2";
+  config.endpoint_url = server_url(server);
+  config.flags = KVSP_CLIENT_NO_ENVIRONMENT;
+  config.credentials = give_numbered_keys;
+  config.credentials_user = &seen;
+  ck_assert_int_eq(kvsp_client_new(&c, &config), KVSP_OK);
+  media.stream = name;
+  for (unsigned i = 0; i < 8; i++) {
+    snprintf(name, sizeof name, "stream-%u", i);
+    ck_assert_int_eq(kvsp_media_new(&readers[i], c, &media), KVSP_OK);
+  }
+  for (unsigned i = 0; i < 8; i++) {
+    ck_assert_int_eq(kvsp_media_next(readers[i], 20000, &piece),
+                     KVSP_ERR_SERVICE);
+    ck_assert_str_eq(kvsp_media_error(readers[i])->name, "NotFound");
+  }
+  ck_assert_uint_eq(atomic_load(&refused), 8);
+  ck_assert_uint_eq(seen.calls, 2);
+  for (unsigned i = 0; i < 8; i++) kvsp_media_free(readers[i]);
+  kvsp_client_free(c);
+  server_stop(server);
+}
+END_TEST
+
 /* ---- memory -------------------------------------------------------------- */
 
 START_TEST(every_allocation_fails) {
@@ -921,6 +978,7 @@ int main(void) {
   tcase_add_test(all, what_does_not_heal);
   tcase_add_test(all, clock_is_told);
   tcase_add_test(all, what_heals);
+  tcase_add_test(all, renewed_once_for_all);
   tcase_add_test(all, errors_in_the_stream);
   tcase_add_test(all, nobody_there);
   tcase_add_test(all, no_region);

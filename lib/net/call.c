@@ -73,6 +73,7 @@ int kvsp_call_send(struct call *call, const char *base, const char *operation,
   request.body = kvsp_text_string(&call->body);
   request.direct = kvsp_url_is_loopback(request.url);
   request.sign = credentials;
+  call->keys = c->chain.fetched;
   request.region = c->region;
   rc = kvsp_http_start(&call->transfer, &c->http, &request, c->http.multi);
   call->active = rc == KVSP_OK;

@@ -13,6 +13,7 @@ struct call {
   const char *operation;         /* "GetMedia"; static                      */
   struct text body;              /* the request's JSON                      */
   struct text url;
+  unsigned keys; /* the chain's fetched when it was signed                 */
   bool active;
 };
 

@@ -198,6 +198,7 @@ static int fetch(struct credential_chain *chain) {
   kvsp_credentials_clear(chain->allocator, &chain->current);
   chain->current = found;
   chain->wanted = false;
+  chain->fetched++;
   return KVSP_OK;
 }
 

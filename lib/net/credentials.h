@@ -35,6 +35,7 @@ struct credential_chain {
   struct credentials current;
   const char *source; /* of current; "": there are none                    */
   bool wanted;        /* they are to be got anew, whatever they say        */
+  unsigned fetched;   /* how many times they were got                      */
   int64_t next_try_ms;
 
   /* Why the last search ended without any. */

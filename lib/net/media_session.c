@@ -124,7 +124,9 @@ static bool asks_endpoint_again(kvsp_media *m) {
 
 static bool renews_credentials(kvsp_media *m) {
   if (m->fault.class != ERROR_EXPIRED || m->renewed) return false;
-  kvsp_credentials_renew(&m->client->chain);
+  /* Another reader's call may have had newer ones meanwhile. */
+  if (m->call.keys == m->client->chain.fetched)
+    kvsp_credentials_renew(&m->client->chain);
   m->renewed = true;
   return true;
 }

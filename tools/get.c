@@ -161,6 +161,7 @@ static int read_arguments(struct get *get, int argc, char **argv) {
     return complain_usage("one stream only: '%s' is one too many",
                           argv[optind + 1]);
   get->live.options.stream = argv[optind];
+  if (live_name_only(argv[optind]) != EXIT_WELL) return EXIT_USAGE;
   return check_arguments(get);
 }
 

@@ -61,6 +61,11 @@ static bool decode(char *text) {
   return true;
 }
 
+int live_name_only(const char *stream) {
+  if (!live_is_url(stream)) return EXIT_WELL;
+  return complain_usage("%s: only the name is wanted here", stream);
+}
+
 int live_read_start(struct live_options *options, const char *name,
                     const char *text) {
   if (strcmp(text, "now") == 0) {
@@ -206,6 +211,49 @@ static void on_event(void *user, kvsp_media *media,
 
 /* ---- opening ------------------------------------------------------------- */
 
+static bool is_accepted(const char *region, const char *endpoint_url) {
+  kvsp_client_config config = {.struct_size = sizeof config};
+  kvsp_client *client = NULL;
+  int rc;
+  config.region = region;
+  config.endpoint_url = endpoint_url;
+  config.flags = KVSP_CLIENT_NO_ENVIRONMENT;
+  rc = kvsp_client_new(&client, &config);
+  kvsp_client_free(client);
+  return rc != KVSP_ERR_ARG;
+}
+
+/* What the option says, else the first of the two variables; NULL: nothing. */
+static const char *setting(const char *option, const char *variable,
+                           const char *other) {
+  const char *text = option;
+  /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
+  if (text == NULL || *text == '\0') text = getenv(variable);
+  /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+  if (text == NULL || *text == '\0') text = getenv(other);
+  return text;
+}
+
+/* The library says only that one of them cannot be.  A URL is not repeated: it
+ * may have a password in it. */
+static int complain_about_settings(const struct live_options *options) {
+  const char *region =
+      setting(options->region, "AWS_REGION", "AWS_DEFAULT_REGION");
+  const char *url =
+      setting(options->endpoint_url, "AWS_ENDPOINT_URL_KINESIS_VIDEO",
+              "AWS_ENDPOINT_URL");
+  if (region != NULL && *region != '\0' && !is_accepted(region, NULL))
+    return complain_usage("'%s' is no region", region);
+  if (url != NULL && *url != '\0' && !is_accepted(NULL, url))
+    return complain_usage(
+        "that is no endpoint that may be spoken to: https://HOST, or http:// "
+        "of this machine (--endpoint-url, AWS_ENDPOINT_URL)");
+  return complain_usage(
+      "settings that cannot be: AWS_USE_FIPS_ENDPOINT or "
+      "AWS_USE_DUALSTACK_ENDPOINT with an endpoint of its own, a profile's "
+      "region, or AWS_ENDPOINT_URL_KINESIS_VIDEO_...");
+}
+
 int live_client(const struct live_options *options, kvsp_client **client) {
   kvsp_client_config config = {.struct_size = sizeof config};
   int rc;
@@ -215,10 +263,7 @@ int live_client(const struct live_options *options, kvsp_client **client) {
   config.user_agent = "kvsparse";
   rc = kvsp_client_new(client, &config);
   if (rc == KVSP_OK) return EXIT_WELL;
-  if (rc == KVSP_ERR_ARG)
-    return complain_usage(
-        "the region or the endpoint is none: https://HOST, or http:// of this "
-        "machine");
+  if (rc == KVSP_ERR_ARG) return complain_about_settings(options);
   complain("%s", kvsp_status_text(rc));
   return EXIT_FAILED;
 }

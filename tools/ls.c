@@ -122,6 +122,7 @@ static int read_arguments(struct listing *l, int argc, char **argv) {
                           argv[optind + 1]);
   l->live.stream = argv[optind];
   l->config.stream = argv[optind];
+  if (live_name_only(argv[optind]) != EXIT_WELL) return EXIT_USAGE;
   return check_times(l);
 }
 

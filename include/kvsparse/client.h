@@ -127,8 +127,8 @@ KVSP_API int kvsp_client_interrupt(kvsp_client *c);
  * KVSP_INTERRUPTED, KVSP_ERR_NOMEM, KVSP_ERR_ARG, KVSP_ERR_REENTRANT, what the
  * callback returned. */
 KVSP_API KVSP_MUST_CHECK int kvsp_client_authenticate(kvsp_client *c);
-/* "callback", "environment", "profile", "process", "web identity",
- * "container", "instance"; "" before there were any.  Static. */
+/* "callback", "environment", "profile" (also its process or web identity), "web
+ * identity", "container", "instance"; "" before there were any.  Static. */
 KVSP_API const char *kvsp_client_credentials_source(const kvsp_client *c);
 /* "" where none is known.  Valid as long as the client. */
 KVSP_API const char *kvsp_client_region(const kvsp_client *c);

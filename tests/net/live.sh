@@ -117,6 +117,17 @@ ok 'a wrong key is never shown' sh -c '! grep -q wrong err'
 ok 'a wrong key leaves no fragment' test ! -s absent.mkv
 run get counter --region eu-west-1 -o absent.mkv
 ok 'another region is another signature' one_complaint 'HTTP 403'
+run get counter --region 'us west' -o absent.mkv
+ok 'no region' failed_with 2 "'us west' is no region"
+run get counter --endpoint-url http://example.com -o absent.mkv
+ok 'http to a stranger' failed_with 2 'no endpoint that may be spoken to'
+AWS_USE_FIPS_ENDPOINT=true run get counter -o absent.mkv
+ok 'FIPS and an endpoint' failed_with 2 'with an endpoint of its own'
+unset AWS_USE_FIPS_ENDPOINT
+for command in get ls; do
+  run $command kvs://counter
+  ok "$command kvs://" failed_with 2 'only the name is wanted'
+done
 run get counter --start earliest --after 1 -o absent.mkv
 ok 'two starts' failed_with 2 'one of --start'
 run get -o absent.mkv

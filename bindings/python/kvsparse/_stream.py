@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator
 from itertools import chain, islice
 from typing import Generic, Protocol, TypeVar
@@ -41,10 +42,11 @@ class Stream(Generic[T]):
         if read_size is not None and read_size < 1:
             raise ValueError("read_size must be at least 1")
         self._reader = reader
+        self._lock = threading.Lock()  # held by who is in the library
         self._asynchronous = _sources.is_asynchronous(source)
         if self._asynchronous:
             self._pieces = _sources.asynchronous_chunks(source, read_size)
-            self._async_items = _run_async(self._pieces, reader)
+            self._async_items = _run_async(self._pieces, reader, self._lock)
         else:
             self._batches = _run(_sources.chunks(source, read_size), reader)
             # What is nearly all of the work of a loop over small frames is
@@ -72,7 +74,8 @@ class Stream(Generic[T]):
         the source is asynchronous, aclose() does the same."""
         if not self._asynchronous:
             self._batches.close()
-        self._reader.close()
+        with self._lock:
+            self._reader.close()
 
     async def aclose(self) -> None:
         """close() for an asynchronous source."""
@@ -101,12 +104,15 @@ def _run(
 
 
 async def _items_of(
-    batches: Iterator[Iterable[T]], in_thread: bool
+    batches: Iterator[Iterable[T]], in_thread: bool, lock: threading.Lock
 ) -> AsyncIterator[T]:
-    """What takes long, decoding, must not hold up the event loop."""
+    """What takes long, decoding, must not hold up the event loop.  A task that
+    is cancelled does not wait for its thread: the lock makes whoever closes the
+    reader do so."""
 
     def next_batch() -> list[Iterable[T]]:
-        return list(islice(batches, 1))
+        with lock:
+            return list(islice(batches, 1))
 
     while True:
         found = await asyncio.to_thread(next_batch) if in_thread else next_batch()
@@ -117,15 +123,16 @@ async def _items_of(
 
 
 async def _run_async(
-    pieces: AsyncGenerator[bytes, None], reader: Feeder[T]
+    pieces: AsyncGenerator[bytes, None], reader: Feeder[T], lock: threading.Lock
 ) -> AsyncGenerator[T, None]:
     in_thread = reader.takes_long
     try:
         async for piece in pieces:
-            async for item in _items_of(reader.feed_batches(piece), in_thread):
+            async for item in _items_of(reader.feed_batches(piece), in_thread, lock):
                 yield item
-        async for item in _items_of(reader.finish_batches(), in_thread):
+        async for item in _items_of(reader.finish_batches(), in_thread, lock):
             yield item
     finally:
-        reader.close()
+        with lock:
+            reader.close()
         await pieces.aclose()

@@ -9,6 +9,7 @@ import io
 import os
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -331,6 +332,38 @@ def test_async_pictures(decodes: None, sample: Path) -> None:
     pictures, ticks = asyncio.run(count())
     assert pictures == sum(1 for _ in kvsparse.pictures(sample))
     assert ticks > pictures  # the loop went on while pictures were made
+
+
+CANCEL = """\
+import asyncio, sys, time, kvsparse
+
+data = open(sys.argv[1], "rb").read()
+
+async def pieces():
+    yield data
+
+async def count():
+    async for _ in kvsparse.pictures(pieces(), size=(2000, 0)):
+        pass
+
+async def main():
+    for after in range(20):
+        task = asyncio.create_task(count())
+        await asyncio.sleep(after / 500)
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
+
+asyncio.run(main())
+"""
+
+
+def test_async_cancelled_while_a_thread_decodes(decodes: None, sample: Path) -> None:
+    command = [sys.executable, "-c", CANCEL, str(sample)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == ""
 
 
 def test_a_source_that_is_left_early_can_be_used_further(data: bytes) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _config, _convert, _ffi, _library
 from ._items import Fragment
-from ._reader import Chunk, as_bytes
+from ._reader import Chunk, Owner, as_bytes
 from ._times import optional, utc
 from .errors import MissingModuleError
 
@@ -35,7 +35,7 @@ _FORMATS = {
 _FRAGMENTS = 256
 
 
-class _Samples:
+class _Samples(Owner):
     """Keeps a picture of the library's as long as somebody looks at it: numpy
     holds what it got an array from."""
 
@@ -190,8 +190,13 @@ class Picture:
         """A copy of the samples, row by row, nothing between the rows."""
         return self._samples.rows()
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError(
+            "a Picture cannot be copied or pickled, but its array (or tobytes()) can"
+        )
 
-class PictureReader:
+
+class PictureReader(Owner):
     """For those who own the loop: bytes in, pictures out, as with a Reader.
 
     Damage, and frames that cannot be decoded, are counted (``stats``), never an

@@ -43,12 +43,24 @@ class Chunk:
 
 def as_bytes(data: bytes | bytearray | memoryview) -> bytes:
     """The caller may change what is no bytes before it is used up."""
-    if isinstance(data, str):
-        raise TypeError("a stream is made of bytes, not of str")
-    return data if isinstance(data, bytes) else bytes(data)
+    if isinstance(data, bytes):
+        return data
+    try:
+        return memoryview(data).tobytes()
+    except TypeError:  # bytes() would make zeros of a number
+        name = type(data).__name__
+        raise TypeError(f"a stream is made of bytes, not of {name}") from None
 
 
-class Reader:
+class Owner:
+    """Has memory of the library's, which it frees: there cannot be two."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        name = type(self).__name__.lstrip("_")
+        raise TypeError(f"{name}: what the library owns cannot be copied or pickled")
+
+
+class Reader(Owner):
     """For those who own the loop: bytes in, items out.
 
         reader = kvsparse.Reader()

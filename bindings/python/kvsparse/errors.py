@@ -6,6 +6,8 @@ Damage in a stream is no error unless ``strict`` is asked for: it comes as a
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "ArgumentError",
     "CodecError",
@@ -43,6 +45,17 @@ class Error(Exception):
         self.message = message
         self.offset = offset
         self.element_id = element_id
+
+    def __reduce__(self) -> Any:
+        """For pickle, which would give __init__ the text only: an error must
+        come home from another process."""
+        return type(self), (
+            self.code,
+            self.name,
+            self.message,
+            self.offset,
+            self.element_id,
+        )
 
 
 class ArgumentError(Error, ValueError):

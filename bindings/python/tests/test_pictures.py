@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import hashlib
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -214,3 +216,13 @@ def test_larger_pictures_are_refused(sample: Path) -> None:
     assert list(reader.feed(sample.read_bytes())) == []
     assert reader.stats["errors"] > 0
     assert "larger" in reader.message
+
+
+def test_pictures_are_not_copied_but_arrays_are(sample: Path) -> None:
+    picture = next(kvsparse.pictures(sample))
+    for it in (picture, kvsparse.PictureReader()):
+        for attempt in (copy.copy, copy.deepcopy, pickle.dumps):
+            with pytest.raises(TypeError, match="cannot be copied"):
+                attempt(it)
+    again = pickle.loads(pickle.dumps(picture.array))
+    assert again.tobytes() == picture.tobytes()

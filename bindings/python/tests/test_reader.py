@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -217,3 +220,29 @@ def test_a_late_tag_corrects_the_track() -> None:
     assert frames[1].track.audio_sample_rate == 8000
     assert frames[1].fragment.tag("MimeType") == "audio/L16;rate=8000;channels=1;"
     assert frames[1].fragment.tracks == (frames[1].track,)
+
+
+@pytest.mark.parametrize("piece", [5, None, [1, 2], "text"])
+def test_what_is_no_bytes(piece: Any) -> None:
+    for reader in (kvsparse.Reader(), kvsparse.read):
+        with pytest.raises(TypeError, match="made of bytes"):
+            list(reader([piece]) if callable(reader) else reader.feed(piece))
+
+
+def test_a_reader_is_not_copied() -> None:
+    """Two of them would free the same memory."""
+    reader = kvsparse.Reader()
+    for attempt in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="cannot be copied"):
+            attempt(reader)
+
+
+def test_items_and_errors_travel_between_processes(call: Path) -> None:
+    items = list(kvsparse.read(call.read_bytes()[:10_000]))
+    again = pickle.loads(pickle.dumps(items))
+    assert [repr(item) for item in again] == [repr(item) for item in items]
+    with pytest.raises(kvsparse.DataError) as caught:
+        list(kvsparse.read(b"nothing of that kind", strict=True))
+    error = pickle.loads(pickle.dumps(caught.value))
+    assert type(error) is kvsparse.DataError and str(error) == str(caught.value)
+    assert vars(error) == vars(caught.value)

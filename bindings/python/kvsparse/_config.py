@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from . import _ffi
 from ._convert import TRACK_NUMBERS
 
 TrackChoice = int | str | Iterable[int | str] | None
+
+
+def set_numbers(struct: ctypes.Structure, numbers: Mapping[str, int]) -> None:
+    """Sets fields by their names.  ctypes would cut off what does not fit, and
+    -1 would be no limit at all."""
+    for name, value in numbers.items():
+        before = getattr(struct, name)
+        try:
+            setattr(struct, name, value)
+        except TypeError:
+            kind = type(value).__name__
+            raise TypeError(f"{name} is an int, not {kind}") from None
+        if getattr(struct, name) != value:
+            setattr(struct, name, before)
+            raise ValueError(f"{name} is out of range: {value}")
 
 
 def limits(
@@ -20,15 +35,17 @@ def limits(
     max_memory: int,
 ) -> _ffi.Limits:
     """kvsp_limits; 0 means the library's default."""
-    return _ffi.Limits(
-        struct_size=ctypes.sizeof(_ffi.Limits),
-        max_depth=max_depth,
-        max_tracks=max_tracks,
-        max_tags=max_tags,
-        max_value=max_value,
-        max_frame=max_frame,
-        max_memory=max_memory,
-    )
+    found = _ffi.Limits(struct_size=ctypes.sizeof(_ffi.Limits))
+    numbers = {
+        "max_depth": max_depth,
+        "max_tracks": max_tracks,
+        "max_tags": max_tags,
+        "max_value": max_value,
+        "max_frame": max_frame,
+        "max_memory": max_memory,
+    }
+    set_numbers(found, numbers)
+    return found
 
 
 def reader_flags(
@@ -52,7 +69,9 @@ def reader_flags(
 def _choices(track: TrackChoice) -> list[int | str]:
     if track is None:
         return []
-    return [track] if isinstance(track, (int, str)) else list(track)
+    if isinstance(track, Iterable) and not isinstance(track, (str, bytes)):
+        return list(track)
+    return [track]  # type: ignore[list-item]
 
 
 def set_tracks(config: _ffi.ReaderConfig, track: TrackChoice) -> None:
@@ -61,10 +80,15 @@ def set_tracks(config: _ffi.ReaderConfig, track: TrackChoice) -> None:
     for choice in _choices(track):
         if isinstance(choice, int):
             numbers.append(choice)
+        elif not isinstance(choice, str):
+            kind = type(choice).__name__
+            raise TypeError(f"track is a number or a type ('video'), not {kind}")
         elif choice in TRACK_NUMBERS:
             config.track_types |= 1 << TRACK_NUMBERS[choice]
         else:
             known = ", ".join(TRACK_NUMBERS)
             raise ValueError(f"no track type {choice!r}; there are {known}")
     config.tracks = (ctypes.c_uint64 * len(numbers))(*numbers)
+    if config.tracks[: len(numbers)] != numbers:
+        raise ValueError(f"track is out of range: {track!r}")
     config.track_count = len(numbers)

@@ -4,6 +4,7 @@ kvsp_pictures."""
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import chain
@@ -196,6 +197,21 @@ class Picture:
         )
 
 
+def _size_of(size: tuple[int, int] | None) -> tuple[int, int]:
+    try:
+        width, height = size or (0, 0)
+    except (TypeError, ValueError):
+        raise TypeError(f"size is (width, height), not {size!r}") from None
+    return width, height
+
+
+def _nanoseconds(seconds: float | None) -> int:
+    try:
+        return round((seconds or 0) * 1_000_000_000)
+    except (TypeError, ValueError, OverflowError):  # text, not a number, infinite
+        raise ValueError(f"interval is a number of seconds, not {seconds!r}") from None
+
+
 class PictureReader(Owner):
     """For those who own the loop: bytes in, pictures out, as with a Reader.
 
@@ -247,12 +263,10 @@ class PictureReader(Owner):
         self._library = _library.av()
         if format not in _FORMATS:
             raise ValueError(f"no format {format!r}; there are {', '.join(_FORMATS)}")
-        if every < 1:
-            raise ValueError("every must be at least 1")
         limits = _config.limits(
             max_depth, max_tracks, max_tags, max_value, max_frame, max_memory
         )
-        width, height = size or (0, 0)
+        width, height = _size_of(size)
         config = _ffi.PicturesConfig(
             struct_size=ctypes.sizeof(_ffi.PicturesConfig),
             limits=ctypes.pointer(limits),
@@ -260,16 +274,21 @@ class PictureReader(Owner):
                 strict=strict, keyframes=keyframes, check_crc=check_crc
             ),
             format=_FORMATS[format][0],
-            width=width,
-            height=height,
-            threads=threads,
             flags=_ffi.DECODE_LOW_DELAY if low_delay else 0,
-            max_width=max_width,
-            max_height=max_height,
-            track_number=track or 0,
-            every=every,
-            interval_ns=round((interval or 0) * 1_000_000_000),
         )
+        numbers = {
+            "width": width,
+            "height": height,
+            "threads": threads,
+            "max_width": max_width,
+            "max_height": max_height,
+            "every": every,
+        }
+        _config.set_numbers(config, numbers)
+        if every < 1:
+            raise ValueError("every must be at least 1")
+        _config.set_numbers(config, {"track_number": track or 0})
+        _config.set_numbers(config, {"interval_ns": _nanoseconds(interval)})
         _library.check(
             self._library.kvsp_pictures_new(
                 ctypes.byref(self._handle), ctypes.byref(config)
@@ -283,10 +302,17 @@ class PictureReader(Owner):
         self._finishing = False
         self._finished = False
         self._fragments: dict[int, Fragment] = {}
+        # Of the decoder's threads, once there are any.
+        self._process: int | None = None
+        self._has_threads = threads != 1
 
     def feed(self, chunk: bytes | bytearray | memoryview) -> Iterator[Picture]:
         """The pictures that the decoders have with these bytes, before them
-        those that were not taken of the bytes before."""
+        those that were not taken of the bytes before.
+
+        Raises DataError with ``strict``, LimitError (``max_memory``),
+        FatalError; RuntimeError in a process that was forked while it decoded:
+        threads do not follow a fork."""
         return chain.from_iterable(self.feed_batches(chunk))
 
     def finish(self) -> Iterator[Picture]:
@@ -298,7 +324,8 @@ class PictureReader(Owner):
         Pictures that were taken stay valid."""
         self._queue.clear()
         if self._handle:
-            self._library.kvsp_pictures_free(self._handle)
+            if not self._is_forked():  # else it waits for ever for its threads
+                self._library.kvsp_pictures_free(self._handle)
             self._handle = ctypes.c_void_p()
 
     def __del__(self) -> None:
@@ -336,6 +363,8 @@ class PictureReader(Owner):
         """feed(), as a Reader has it."""
         if self._finishing:
             raise ValueError("finish() was called")
+        if not self._handle:
+            raise ValueError("the reader is closed")
         self._queue.append(Chunk(as_bytes(chunk)))
         return self._batches()
 
@@ -344,8 +373,22 @@ class PictureReader(Owner):
         self._finishing = True
         return self._batches()
 
+    def _check_process(self) -> None:
+        if self._is_forked():
+            raise RuntimeError(
+                "this process was forked while pictures were decoded: threads do "
+                "not follow a fork, so read the stream with a new reader"
+            )
+        if self._has_threads and self._process is None:
+            self._process = os.getpid()
+
+    def _is_forked(self) -> bool:
+        """Whether the decoder's threads are in another process."""
+        return self._process is not None and self._process != os.getpid()
+
     def _batches(self) -> Iterator[Iterable[Picture]]:
         while self._handle and (self._lent or self._lend()):
+            self._check_process()
             picture = self._advance()
             if picture is not None:
                 yield (picture,)

@@ -203,10 +203,10 @@ class Reader(Owner):
 
     def set_limits(self, **limits: int) -> None:
         """Other limits from here on: the ``max_...`` of the constructor."""
-        for name, value in limits.items():
+        for name in limits:
             if not name.startswith("max_") or not hasattr(self._limits, name):
                 raise TypeError(f"there is no limit {name!r}")
-            setattr(self._limits, name, value)
+        _config.set_numbers(self._limits, limits)
         _library.check(
             self._library.kvsp_reader_set_limits(
                 self._handle, ctypes.byref(self._limits)
@@ -219,6 +219,8 @@ class Reader(Owner):
         """feed(), several items at a time."""
         if self._finishing:
             raise ValueError("finish() was called")
+        if not self._handle:
+            raise ValueError("the reader is closed")
         self._queue.append(Chunk(as_bytes(chunk)))
         return self._batches()
 

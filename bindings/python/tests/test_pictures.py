@@ -6,6 +6,8 @@ import copy
 import gc
 import hashlib
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -203,12 +205,28 @@ def test_damage(capture: Path) -> None:
 
 
 def test_wrong_keywords() -> None:
-    for keywords in ({"format": "yuv"}, {"every": 0}):
+    for keywords in (
+        {"format": "yuv"},
+        {"every": 0},
+        {"every": 2**64 + 1},
+        {"size": (-1, 0)},
+        {"size": (2**32 + 64, 0)},
+        {"track": -1},
+        {"track": 2**64 + 1},
+        {"max_width": -5},
+        {"max_memory": -1},
+        {"interval": float("nan")},
+        {"interval": float("inf")},
+        {"interval": 1e12},
+    ):
         with pytest.raises(ValueError):
             kvsparse.pictures(b"", **keywords)  # type: ignore[arg-type]
     with pytest.raises(kvsparse.ArgumentError) as caught:
         kvsparse.pictures(b"", size=(100_000, 1))
     assert caught.value.code == -1
+    for name, value in (("size", 640), ("size", "640x480"), ("track", "video")):
+        with pytest.raises(TypeError, match=name):
+            kvsparse.pictures(b"", **{name: value})  # type: ignore[arg-type]
 
 
 def test_larger_pictures_are_refused(sample: Path) -> None:
@@ -226,3 +244,31 @@ def test_pictures_are_not_copied_but_arrays_are(sample: Path) -> None:
                 attempt(it)
     again = pickle.loads(pickle.dumps(picture.array))
     assert again.tobytes() == picture.tobytes()
+
+
+FORK = """\
+import os, signal, sys, kvsparse
+
+unused, used = kvsparse.pictures(sys.argv[1]), kvsparse.pictures(sys.argv[1])
+kept = next(used).array
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    assert sum(1 for _ in unused) == int(sys.argv[2]) and kept.any()
+    try:
+        next(used)
+    except RuntimeError as error:
+        assert "fork" in str(error)
+        sys.exit(7)  # and all is freed
+    sys.exit(1)
+_, status = os.waitpid(child, 0)
+assert status == 7 << 8, status
+assert sum(1 for _ in used) == int(sys.argv[2]) - 1
+"""
+
+
+def test_a_fork(sample: Path) -> None:
+    count = str(sum(1 for _ in kvsparse.pictures(sample)))
+    command = [sys.executable, "-c", FORK, str(sample), count]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -69,11 +69,27 @@ def test_a_limit_can_be_raised(call: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "keywords", [{"track": "pictures"}, {"track": "video", "read_size": 0}]
+    "keywords",
+    [
+        {"track": "pictures"},
+        {"track": "video", "read_size": 0},
+        {"track": -1},
+        {"track": [1, 2**64 + 1]},
+        {"max_memory": -1},
+        {"max_depth": 2**32 + 3},
+    ],
 )
 def test_wrong_keywords(keywords: dict[str, object]) -> None:
     with pytest.raises(ValueError):
         kvsparse.read(b"", **keywords)  # type: ignore[arg-type]
+
+
+def test_wrong_types_of_keywords() -> None:
+    for name, value in (("track", 1.5), ("track", b"video"), ("max_tags", "9")):
+        with pytest.raises(TypeError, match=name):
+            kvsparse.read(b"", **{name: value})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="max_frame"):
+        kvsparse.Reader().set_limits(max_frame=-1)
 
 
 def test_one_byte_at_a_time_comes_at_once(call: Path) -> None:
@@ -165,6 +181,8 @@ def test_after_close_nothing_comes(call: Path) -> None:
         items = reader.feed(call.read_bytes())
         next(items)
     assert list(items) == []
+    with pytest.raises(ValueError, match="closed"):
+        reader.feed(b"more")
     stream = kvsparse.read(call)
     next(stream)
     stream.close()

@@ -16,8 +16,8 @@ read() gives all items of a stream, frames() its frames, pictures() decoded ones
 as numpy arrays; Reader and PictureReader are for those who own the loop.
 merge(), finish() and extract() write files: one that plays, one in which players
 seek, one track without Matroska around it.  kvsparse.consumer is for programs
-made for AWS's Python sample.  What goes wrong is a subclass of kvsparse.Error; damage in a stream is no error, but
-a Gap.
+made for AWS's Python sample.  What goes wrong is a subclass of kvsparse.Error;
+damage in a stream is no error, but a Gap.
 """
 
 from __future__ import annotations

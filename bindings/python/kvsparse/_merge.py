@@ -84,8 +84,8 @@ class Merger:
             flags=flags,
             output=self._collector.callback("kvsp_collect_merge"),
             user=self._collector.handle,
-            **splits,
         )
+        _config.set_numbers(config, splits)
         _library.check(
             self._library.kvsp_merger_new(
                 ctypes.byref(self._handle), ctypes.byref(config)
@@ -196,8 +196,7 @@ def merged(
             max_depth, max_tracks, max_tags, max_value, max_frame, max_memory
         ),
     )
-    if read_size is not None and read_size < 1:
-        raise ValueError("read_size must be at least 1")
+    _sources.check_read_size(read_size)
     pieces: Any
     if _sources.is_asynchronous(source):
         pieces = _async_until_ended(

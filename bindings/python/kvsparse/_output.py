@@ -6,6 +6,7 @@ something goes wrong, there is what was there before.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import secrets
@@ -80,9 +81,11 @@ class _File:
         return open(self._temporary, "xb")
 
     def write(self, data: bytes) -> None:
-        left = memoryview(data)
+        left = data
         while left:
             written = self._file.write(left)
+            if written is None and isinstance(self._file, io.RawIOBase):
+                raise BlockingIOError("the output is in non-blocking mode")
             # Only files without a buffer write less than they are given.
             left = left[len(left) if written is None else written :]
         self._position += len(data)
@@ -126,6 +129,11 @@ class Output:
             raise TypeError(
                 "an output is a path or a binary file, not "
                 f"{type(target).__name__}"
+            )
+        if isinstance(target, io.TextIOBase):
+            raise TypeError(
+                "the output takes text: open the file in mode 'wb'; "
+                "sys.stdout.buffer is the binary one"
             )
         if seeks and not _is_path(target) and not _seeks(target):
             raise ValueError(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import io
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Union
 
 #: What :func:`kvsparse.read` takes.
@@ -97,8 +97,14 @@ def _of_iterable(source: Iterable[bytes]) -> Iterator[bytes]:
         yield piece
 
 
+def check_read_size(read_size: int | None) -> None:
+    if read_size is not None and read_size < 1:
+        raise ValueError("read_size must be at least 1")
+
+
 def chunks(source: Any, read_size: int | None) -> Iterator[bytes]:
     """The source's bytes, in the pieces that they come in."""
+    check_read_size(read_size)
     if isinstance(source, bytes):
         return iter((source,))
     if isinstance(source, (bytearray, memoryview)):
@@ -111,6 +117,11 @@ def chunks(source: Any, read_size: int | None) -> Iterator[bytes]:
     read = getattr(source, "read", None)
     if read is not None:
         return _pieces(read, read_size or _SLOW_READ_SIZE)
+    if isinstance(source, Mapping):
+        raise TypeError(
+            "a source is bytes, a path, a binary file or an iterable of bytes; of "
+            'a response of boto3\'s that is response["Payload"]'
+        )
     if isinstance(source, Iterable):
         return _of_iterable(source)
     raise TypeError(

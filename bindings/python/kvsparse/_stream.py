@@ -39,8 +39,7 @@ class Stream(Generic[T]):
     def __init__(
         self, source: _sources.Source, reader: Feeder[T], read_size: int | None
     ) -> None:
-        if read_size is not None and read_size < 1:
-            raise ValueError("read_size must be at least 1")
+        _sources.check_read_size(read_size)
         self._reader = reader
         self._lock = threading.Lock()  # held by who is in the library
         self._asynchronous = _sources.is_asynchronous(source)

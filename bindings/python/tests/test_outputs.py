@@ -244,7 +244,40 @@ def test_wrong_arguments(sample: Path, tmp_path: Path) -> None:
         kvsparse.merge(sample, tmp_path / "a-%t", split=3)
     with pytest.raises(TypeError, match="output"):
         kvsparse.merge(sample, 7)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="mode 'wb'"):
+        kvsparse.merge(sample, io.StringIO())  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="read_size"):
+        kvsparse.merge(sample, tmp_path / "a", read_size=-1)
+    with pytest.raises(ValueError, match="split_bytes"):
+        kvsparse.merge(sample, tmp_path / "a-%i", split_bytes=-1)
     assert names(tmp_path) == []
+
+
+class Kept:
+    """Has what whoever needs no more of a file may have."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.pieces.append(data)
+
+
+def test_an_output_gets_bytes(sample: Path, tmp_path: Path) -> None:
+    kept = Kept()
+    kvsparse.merge(sample, kept)
+    assert {type(piece) for piece in kept.pieces} == {bytes}
+    kvsparse.merge(sample, tmp_path / "same.mkv")
+    assert b"".join(kept.pieces) == (tmp_path / "same.mkv").read_bytes()
+
+
+def test_an_output_that_does_not_block(sample: Path) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with open(reading, "rb"), open(writing, "wb", buffering=0) as pipe:
+        with pytest.raises(BlockingIOError):
+            for _ in range(100):
+                kvsparse.merge(sample, pipe)
 
 
 # --- finish -------------------------------------------------------------------

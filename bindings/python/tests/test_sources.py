@@ -91,6 +91,11 @@ def test_what_is_no_source(source: Any) -> None:
         list(kvsparse.read(source))
 
 
+def test_a_response_as_a_whole_is_no_source() -> None:
+    with pytest.raises(TypeError, match="Payload"):
+        kvsparse.read({"Payload": io.BytesIO(b"")})
+
+
 def test_text_is_no_source() -> None:
     with pytest.raises(TypeError, match="mode 'rb'"):
         list(kvsparse.read(io.StringIO("text")))

@@ -24,13 +24,6 @@ def _pictures() -> tuple[str, str]:
     return library.kvsp_av_version().decode(), _library.path_of(library)
 
 
-def _matroska() -> str:
-    try:
-        return _library.path_of(_library.matroska())
-    except LibraryError as error:
-        return str(error)
-
-
 def main() -> None:
     core = _library.core()
     decoders, path = _pictures()
@@ -38,7 +31,6 @@ def main() -> None:
     print(f"libkvsparse     {core.kvsp_version().decode()}  {_library.path_of(core)}")
     print(f"libkvsparse-av  {path}")
     print(f"decoders        {decoders}")
-    print(f"for finish()    {_matroska()}")
     print(f"zlib            {'yes' if core.kvsp_features() & 1 else 'no'}")
     print(f"numpy           {_version_of('numpy')}")
     print(f"Pillow          {_version_of('PIL')}")

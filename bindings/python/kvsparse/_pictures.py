@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _config, _convert, _ffi, _library
 from ._items import Fragment
-from ._reader import Chunk, Owner, as_bytes
+from ._reader import Chunk, NoCopy, Owner, as_bytes
 from ._times import optional, utc
 from .errors import MissingModuleError
 
@@ -36,7 +36,7 @@ _FORMATS = {
 _FRAGMENTS = 256
 
 
-class _Samples(Owner):
+class _Samples(NoCopy):
     """Keeps a picture of the library's as long as somebody looks at it: numpy
     holds what it got an array from."""
 
@@ -232,7 +232,8 @@ class PictureReader(Owner):
     max_width, max_height: larger pictures are refused; 0: 16384
     strict, check_crc, other max_...: as with a Reader
 
-    The library decodes without Python's lock: other threads run meanwhile.
+    The library decodes without Python's lock: other threads run meanwhile.  One
+    thread at a time may use it; any may close() it.
     """
 
     takes_long = True
@@ -259,7 +260,7 @@ class PictureReader(Owner):
         max_frame: int = 0,
         max_memory: int = 0,
     ) -> None:
-        self._handle = ctypes.c_void_p()
+        super().__init__()
         self._library = _library.av()
         if format not in _FORMATS:
             raise ValueError(f"no format {format!r}; there are {', '.join(_FORMATS)}")
@@ -319,18 +320,12 @@ class PictureReader(Owner):
         """No more bytes come: the pictures that are still in the decoders."""
         return chain.from_iterable(self.finish_batches())
 
-    def close(self) -> None:
-        """Frees the decoders at once; the garbage collector would do it, too.
-        Pictures that were taken stay valid."""
+    def _free(self) -> None:
         self._queue.clear()
         if self._handle:
             if not self._is_forked():  # else it waits for ever for its threads
                 self._library.kvsp_pictures_free(self._handle)
             self._handle = ctypes.c_void_p()
-
-    def __del__(self) -> None:
-        if getattr(self, "_handle", None):
-            self.close()
 
     def __enter__(self) -> PictureReader:
         return self
@@ -387,9 +382,16 @@ class PictureReader(Owner):
         return self._process is not None and self._process != os.getpid()
 
     def _batches(self) -> Iterator[Iterable[Picture]]:
-        while self._handle and (self._lent or self._lend()):
-            self._check_process()
-            picture = self._advance()
+        goes_on = True
+        while goes_on:
+            picture = None
+            with self._lock:
+                goes_on = bool(self._handle) and (self._lent or self._lend())
+                if goes_on:
+                    self._check_process()
+                    picture = self._advance()
+            if self._closing:
+                self.close()
             if picture is not None:
                 yield (picture,)
 

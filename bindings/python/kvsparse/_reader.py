@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import threading
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -52,12 +53,40 @@ def as_bytes(data: bytes | bytearray | memoryview) -> bytes:
         raise TypeError(f"a stream is made of bytes, not of {name}") from None
 
 
-class Owner:
+class NoCopy:
     """Has memory of the library's, which it frees: there cannot be two."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         name = type(self).__name__.lstrip("_")
         raise TypeError(f"{name}: what the library owns cannot be copied or pickled")
+
+
+class Owner(NoCopy):
+    """Has a handle of the library's, in which one thread at a time is."""
+
+    def __init__(self) -> None:
+        self._handle = ctypes.c_void_p()
+        self._lock = threading.Lock()  # held by who is in the library
+        self._closing = False
+
+    def _free(self) -> None:
+        """Called once at a time, while nobody is in the library."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Frees all memory at once; the garbage collector would do it, too.
+        What was taken stays valid.  Another thread, or a signal handler, may
+        call it: then who is in the library frees it when it is out."""
+        self._closing = True
+        if self._lock.acquire(blocking=False):
+            try:
+                self._free()
+            finally:
+                self._lock.release()
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None):
+            self.close()
 
 
 class Reader(Owner):
@@ -70,7 +99,7 @@ class Reader(Owner):
         for item in reader.finish():
             ...
 
-    One thread at a time may use it.  The keywords:
+    One thread at a time may use it; any may close() it.  The keywords:
 
     track:      frames of that track only: its number, its type ("video"), or
                 several of them; None: all
@@ -112,7 +141,7 @@ class Reader(Owner):
         max_frame: int = 0,
         max_memory: int = 0,
     ) -> None:
-        self._handle = ctypes.c_void_p()
+        super().__init__()
         self._library = _library.core()
         self._limits = _config.limits(
             max_depth, max_tracks, max_tags, max_value, max_frame, max_memory
@@ -164,18 +193,12 @@ class Reader(Owner):
         last fragment."""
         return chain.from_iterable(self.finish_batches())
 
-    def close(self) -> None:
-        """Frees all memory at once; the garbage collector would do it, too.
-        Items that were taken stay valid."""
+    def _free(self) -> None:
         self._ready = iter(())
         self._queue.clear()
         if self._handle:
             self._library.kvsp_reader_free(self._handle)
             self._handle = ctypes.c_void_p()
-
-    def __del__(self) -> None:
-        if getattr(self, "_handle", None):
-            self.close()
 
     def __enter__(self) -> Reader:
         return self
@@ -233,7 +256,11 @@ class Reader(Owner):
         while True:
             # An iterator of a list: a caller that stops here leaves the rest.
             yield self._ready
-            if not self._handle or not self._advance():
+            with self._lock:
+                goes_on = bool(self._handle) and self._advance()
+            if self._closing:
+                self.close()
+            if not goes_on:
                 return
 
     def _advance(self) -> bool:

@@ -31,9 +31,9 @@ class Stream(Generic[T]):
     source is asynchronous.
 
     An item comes out as soon as its last byte was read.  Whoever stops early
-    may close() it, or use it in ``with``; otherwise the garbage collector frees
-    what it holds.  A file that was given by its path is closed, too; any other
-    source is left as it is.
+    may close() it, or use it in ``with`` (``async with``); otherwise the garbage
+    collector frees what it holds.  A file that was given by its path is closed,
+    too; any other source is left as it is.
     """
 
     def __init__(
@@ -87,6 +87,12 @@ class Stream(Generic[T]):
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    async def __aenter__(self) -> Stream[T]:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.aclose()
 
 
 def _run(

@@ -387,6 +387,10 @@ def test_async_left_early(data: bytes) -> None:
         async for _ in stream:
             break
         await stream.aclose()
+        async with kvsparse.frames(source) as unused:
+            pass
+        with pytest.raises(StopAsyncIteration):
+            await unused.__anext__()
         with pytest.raises(StopAsyncIteration):
             await stream.__anext__()
         return b"".join([piece async for piece in source])

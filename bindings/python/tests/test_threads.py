@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -74,3 +76,28 @@ def test_others_run_while_a_picture_is_made(decodes: None, sample: Path) -> None
     during = counts[0]
     # Python hands its lock on every 5 ms at least: far more often here.
     assert during > 10 * longest / 0.005
+
+
+CLOSE = """\
+import sys, threading, kvsparse
+
+data = open(sys.argv[1], "rb").read()
+for make in (kvsparse.PictureReader, kvsparse.Reader):
+    for after in range(30):
+        reader = make()
+        timer = threading.Timer(after / 1000, reader.close)
+        timer.start()
+        try:
+            while True:
+                for _ in reader.feed(data):
+                    pass
+        except ValueError as error:
+            assert "closed" in str(error)
+        timer.join()
+"""
+
+
+def test_another_thread_may_close(decodes: None, sample: Path) -> None:
+    command = [sys.executable, "-c", CLOSE, str(sample)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")

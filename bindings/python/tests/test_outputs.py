@@ -4,6 +4,7 @@ into every kind of output; what goes wrong in one reaches the caller."""
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import os
 import threading
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from conftest import PROGRAM, run
+from test_memory import endless, resident
 
 import kvsparse
 
@@ -278,6 +280,39 @@ def test_an_output_that_does_not_block(sample: Path) -> None:
         with pytest.raises(BlockingIOError):
             for _ in range(100):
                 kvsparse.merge(sample, pipe)
+
+
+def test_nothing_grows_over_many_frames(extracts: None, call: Path) -> None:
+    """400000 frames merged, 200000 extracted, after some to warm up."""
+    data = call.read_bytes()
+    for stream in (
+        kvsparse.merged(endless(data, 20)),
+        kvsparse.extracted(endless(data, 20), track=1),
+    ):
+        before = 0
+        for count, _ in enumerate(stream):
+            if count == 300:
+                before = resident()
+        assert count > 3000 and before
+        assert resident() - before < 3_000_000
+
+
+def test_streams_left_half_way_leave_nothing(extracts: None, sample: Path) -> None:
+    data = sample.read_bytes()
+
+    def leave(how: int) -> None:
+        for stream in (kvsparse.merged(data), kvsparse.extracted(data)):
+            for _, _ in zip(range(how), stream):
+                pass
+
+    for how in range(10):
+        leave(how)
+    gc.collect()
+    before = resident()
+    for how in range(500):
+        leave(how % 10)
+    gc.collect()
+    assert resident() - before < 3_000_000
 
 
 # --- finish -------------------------------------------------------------------

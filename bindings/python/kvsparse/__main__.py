@@ -24,17 +24,28 @@ def _pictures() -> tuple[str, str]:
     return library.kvsp_av_version().decode(), _library.path_of(library)
 
 
+def _finishing() -> tuple[str, str]:
+    try:
+        library = _library.matroska()
+    except LibraryError as error:
+        return "no", str(error)
+    return library.kvsp_finisher_version().decode(), _library.path_of(library)
+
+
 def main() -> None:
     core = _library.core()
     decoders, path = _pictures()
-    print(f"kvsparse        {__version__}")
-    print(f"libkvsparse     {core.kvsp_version().decode()}  {_library.path_of(core)}")
-    print(f"libkvsparse-av  {path}")
-    print(f"decoders        {decoders}")
-    print(f"zlib            {'yes' if core.kvsp_features() & 1 else 'no'}")
-    print(f"numpy           {_version_of('numpy')}")
-    print(f"Pillow          {_version_of('PIL')}")
-    print(f"Python          {platform.python_version()}")
+    writers, writers_path = _finishing()
+    print(f"kvsparse              {__version__}")
+    print(f"libkvsparse           {core.kvsp_version().decode()}  {_library.path_of(core)}")
+    print(f"libkvsparse-av        {path}")
+    print(f"decoders              {decoders}")
+    print(f"libkvsparse-matroska  {writers_path}")
+    print(f"writers               {writers}")
+    print(f"zlib                  {'yes' if core.kvsp_features() & 1 else 'no'}")
+    print(f"numpy                 {_version_of('numpy')}")
+    print(f"Pillow                {_version_of('PIL')}")
+    print(f"Python                {platform.python_version()}")
 
 
 if __name__ == "__main__":

@@ -112,10 +112,12 @@ class Fragment:
 
     @property
     def producer_time(self) -> datetime | None:
+        """Aware, UTC, cut to microseconds; None where it is not told."""
         return utc(self.producer_time_ns)
 
     @property
     def server_time(self) -> datetime | None:
+        """Aware, UTC, cut to microseconds; None where it is not told."""
         return utc(self.server_time_ns)
 
     def __repr__(self) -> str:
@@ -249,6 +251,7 @@ class Frame:
 
     @property
     def producer_time(self) -> datetime | None:
+        """Aware, UTC, cut to microseconds; None where it is not told."""
         return utc(self.producer_time_ns)
 
 

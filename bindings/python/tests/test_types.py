@@ -1,7 +1,8 @@
-"""mypy finds nothing, where there is one."""
+"""mypy finds nothing, where there is one; nothing public is without a word."""
 
 from __future__ import annotations
 
+import inspect
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from conftest import SOURCE
+
+import kvsparse
 
 PACKAGE = SOURCE / "bindings" / "python" / "kvsparse"
 EXAMPLES = sorted((SOURCE / "bindings" / "python" / "examples").glob("*.py"))
@@ -31,3 +34,17 @@ def test_mypy_strict(tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert result.returncode == 0, result.stdout
+
+
+def test_all_that_is_public_tells_of_itself() -> None:
+    silent = []
+    for name in kvsparse.__all__:
+        thing = getattr(kvsparse, name)
+        members = vars(thing).items() if isinstance(thing, type) else ()
+        found = [(name, thing)] if callable(thing) else []
+        found += [(f"{name}.{key}", value) for key, value in members if key[0] != "_"]
+        for key, value in found:
+            told = callable(value) or isinstance(value, property)
+            if told and key != "Item" and not inspect.getdoc(value):
+                silent.append(key)
+    assert silent == []

@@ -355,6 +355,29 @@ START_TEST(gates) {
 }
 END_TEST
 
+/* A second has 500 points, whatever is asked for at a time. */
+static void expect_points(unsigned points, int calls) {
+  struct call_gate gate = {0};
+  int taken = 0;
+  for (int64_t now = 5000; now < 8000; now++)
+    if (kvsp_points_take(&gate, points, now) == 0) taken++;
+  ck_assert_int_eq(taken, calls);
+}
+
+START_TEST(points) {
+  struct call_gate gate = {0};
+  expect_points(100, 15);
+  expect_points(500, 3);
+  expect_points(1000, 2);
+  expect_points(1, 1500);
+  expect_points(3, 500);
+  ck_assert_int_eq(kvsp_points_take(&gate, 7, 8000), 0);
+  ck_assert_int_eq(kvsp_points_take(&gate, 1, 8001), 13);
+  ck_assert_int_eq(kvsp_points_take(&gate, 1000, 8014), 0);
+  ck_assert_int_eq(kvsp_points_take(&gate, 1, 8014), 2000);
+}
+END_TEST
+
 START_TEST(figures) {
   static struct figures f;
   kvsp_spread s = kvsp_figures_spread(&f);
@@ -449,6 +472,7 @@ int main(void) {
   tcase_add_test(all, clock_errors);
   tcase_add_test(all, waits);
   tcase_add_test(all, gates);
+  tcase_add_test(all, points);
   tcase_add_test(all, figures);
   tcase_add_test(all, checkpoint);
   suite_add_tcase(suite, all);

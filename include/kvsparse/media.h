@@ -131,8 +131,10 @@ enum kvsp_piece_flags {
   KVSP_PIECE_BEGIN = 1,    /* its first byte is a document's first          */
   KVSP_PIECE_COMPLETE = 2, /* its last byte completes the fragment: once it is
                               dealt with, a checkpoint may move to number   */
-  KVSP_PIECE_GAP = 4       /* what came before it was cut, and the rest of
+  KVSP_PIECE_GAP = 4,      /* what came before it was cut, and the rest of
                               that fragment is missing                     */
+  KVSP_PIECE_FAILED = 8    /* of kvsp_archive_media_next only: the service does
+                              not give this fragment                       */
 };
 /* Bytes for a kvsp_reader, in order, of one fragment.  May grow at the end. */
 typedef struct kvsp_piece {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "locate.h"
 #include "net_clock.h"
 #include "queue.h"
 
@@ -143,33 +144,6 @@ static void put_in_order(kvsp_archive *a) {
 
 /* ---- what is asked for --------------------------------------------------- */
 
-static int ask_endpoint(kvsp_archive *a) {
-  kvsp_client *c = a->client;
-  struct text url;
-  int rc;
-  kvsp_text_init(&url, &c->allocator, 8192);
-  rc = c->endpoint_url ? kvsp_text_add(&url, c->endpoint_url)
-                       : kvsp_endpoint_url(c->region, c->endpoints, &url);
-  if (rc == KVSP_OK) rc = kvsp_call_begin(&a->call, a->stream->name);
-  if (rc == KVSP_OK)
-    rc = kvsp_call_add_string(&a->call, "APIName", kvsp_api_name(API_LIST));
-  if (rc == KVSP_OK)
-    rc = kvsp_call_send(&a->call, kvsp_text_string(&url), "GetDataEndpoint",
-                        TIMEOUT_MS);
-  kvsp_text_clear(&url);
-  return rc;
-}
-
-static int read_endpoint(kvsp_archive *a) {
-  json_t *answer = json_loadb(kvsp_text_string(&a->call.transfer.body),
-                              a->call.transfer.body.len, 0, NULL);
-  const char *url = json_string_value(json_object_get(answer, "DataEndpoint"));
-  int rc = kvsp_client_learn_endpoint(a->client, a->stream, API_LIST,
-                                      url ? url : "");
-  json_decref(answer);
-  return rc;
-}
-
 static int add_selector(kvsp_archive *a) {
   const kvsp_archive_config *config = a->config;
   struct call *call = &a->call;
@@ -242,7 +216,7 @@ static int after_fault(kvsp_archive *a) {
 static int after_call(kvsp_archive *a, bool page) {
   int rc;
   if (!kvsp_http_succeeded(&a->call.transfer)) return after_fault(a);
-  rc = page ? read_page(a) : read_endpoint(a);
+  rc = page ? read_page(a) : kvsp_locate_read(&a->call, a->stream, API_LIST);
   a->attempts = 0;
   if (page) a->next_ms = kvsp_clock_ms() + page_size(a) / POINTS_PER_MS;
   if (rc == KVSP_ERR_SERVICE)
@@ -254,7 +228,9 @@ static int after_call(kvsp_archive *a, bool page) {
 static int one_call(kvsp_archive *a) {
   const char *url = kvsp_client_endpoint(a->client, a->stream, API_LIST);
   int rc = kvsp_client_sleep(a->client, a->next_ms);
-  if (rc == KVSP_OK) rc = url ? ask_page(a, url) : ask_endpoint(a);
+  if (rc == KVSP_OK)
+    rc =
+        url ? ask_page(a, url) : kvsp_locate_ask(&a->call, a->stream, API_LIST);
   if (rc == KVSP_OK) rc = kvsp_client_finish(a->client, &a->call.transfer);
   if (rc == KVSP_OK)
     rc = after_call(a, url != NULL);

@@ -41,3 +41,12 @@ int64_t kvsp_gate_take(struct call_gate *gate, int64_t now_ms) {
   gate->next_ms = now_ms + CALL_SPACING_MS;
   return 0;
 }
+
+int64_t kvsp_points_take(struct call_gate *gate, unsigned points,
+                         int64_t now_ms) {
+  int64_t span = ((int64_t)points * 1000 + MEDIA_POINTS_A_SECOND - 1) /
+                 MEDIA_POINTS_A_SECOND;
+  if (now_ms < gate->next_ms) return gate->next_ms - now_ms;
+  gate->next_ms = now_ms + span;
+  return 0;
+}

@@ -38,4 +38,14 @@ struct call_gate {
  * taken. */
 int64_t kvsp_gate_take(struct call_gate *gate, int64_t now_ms);
 
+/*
+ * GetMediaForFragmentList costs a point for each fragment that it asks for, of
+ * 500 a second, which all callers of one stream share.  How long a call has to
+ * wait; 0: go, its points are taken.  In any second there are no more than 500,
+ * unless one call alone asks for more: the next one waits the longer.
+ */
+#define MEDIA_POINTS_A_SECOND 500
+int64_t kvsp_points_take(struct call_gate *gate, unsigned points,
+                         int64_t now_ms);
+
 #endif

@@ -291,9 +291,8 @@ int kvsp_client_drive(kvsp_client *c, int timeout_ms, kvsp_media *only,
   }
 }
 
-/* Until the transfer, where there is one, is finished. */
-static int drive_until(kvsp_client *c, const struct http_transfer *t,
-                       int64_t until) {
+int kvsp_client_await(kvsp_client *c, const struct http_transfer *t,
+                      const bool *ready, int64_t until) {
   for (kvsp_media *m = c->readers; m; m = m->next) kvsp_media_release(m);
   for (;;) {
     int running;
@@ -305,7 +304,7 @@ static int drive_until(kvsp_client *c, const struct http_transfer *t,
     kvsp_http_collect(c->http.multi);
     now = kvsp_clock_ms();
     due = step_all(c, now);
-    if ((t && t->finished) || now >= until) return KVSP_OK;
+    if ((t && t->finished) || (ready && *ready) || now >= until) return KVSP_OK;
     if (due > until) due = until;
     if (due > now)
       curl_multi_poll(c->http.multi, NULL, 0, span(now, due), NULL);
@@ -313,12 +312,12 @@ static int drive_until(kvsp_client *c, const struct http_transfer *t,
 }
 
 int kvsp_client_finish(kvsp_client *c, const struct http_transfer *t) {
-  return drive_until(c, t, INT64_MAX);
+  return kvsp_client_await(c, t, NULL, INT64_MAX);
 }
 
 int kvsp_client_sleep(kvsp_client *c, int64_t until_ms) {
   if (until_ms <= kvsp_clock_ms()) return KVSP_OK;
-  return drive_until(c, NULL, until_ms);
+  return kvsp_client_await(c, NULL, NULL, until_ms);
 }
 
 int kvsp_client_wait(kvsp_client *c, int timeout_ms, kvsp_media **ready) {

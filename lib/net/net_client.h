@@ -19,6 +19,7 @@ struct stream {
   char *name; /* or ARN                                                    */
   char *endpoint[API_COUNT]; /* NULL: to be asked for                      */
   struct call_gate gates[2]; /* of GetDataEndpoint, of GetMedia            */
+  struct call_gate points;   /* of GetMediaForFragmentList                 */
 };
 
 struct kvsp_client {
@@ -67,6 +68,9 @@ int kvsp_client_drive(kvsp_client *c, int timeout_ms, struct kvsp_media *only,
  * KVSP_OK, KVSP_INTERRUPTED, KVSP_ERR_NOMEM. */
 int kvsp_client_finish(kvsp_client *c, const struct http_transfer *t);
 int kvsp_client_sleep(kvsp_client *c, int64_t until_ms);
+/* Until the transfer is finished, something sets *ready, or that time. */
+int kvsp_client_await(kvsp_client *c, const struct http_transfer *t,
+                      const bool *ready, int64_t until_ms);
 
 /* What kvsp_client_error tells from now on: a fault of a call, what the
  * credentials' sources said, a message of ours. */

@@ -469,6 +469,19 @@ START_TEST(cut) {
 }
 END_TEST
 
+/* What there is of the fragment looks whole, as its Cluster's size is unknown;
+ * that the answer is not says that it is not. */
+START_TEST(cut_between_frames) {
+  struct build_fragment begin = {
+      .number = 1, .frames = 1, .frame_size = 300, .no_tail = true};
+  struct bytes b = {0};
+  build_fragment(&b, &begin);
+  run_cut(b.len, END_CLOSED);
+  run_cut(b.len, END_SILENT);
+  bytes_free(&b);
+}
+END_TEST
+
 static void run_refusal(struct refusal refusal, unsigned times, int status,
                         unsigned calls, unsigned endpoints) {
   struct asking *a = prepare(3);
@@ -610,6 +623,7 @@ int main(void) {
   tcase_add_test(all, short_answers);
   tcase_add_test(all, error_of_all);
   tcase_add_test(all, cut);
+  tcase_add_test(all, cut_between_frames);
   tcase_add_test(all, refused);
   tcase_add_test(all, throttled);
   tcase_add_test(all, asked_without_waiting);

@@ -1,5 +1,6 @@
 /*
- * get.c - kvsparse get: a live stream's bytes to a file or to standard output.
+ * get.c - kvsparse get: the bytes of a stream, live or of a time that is over,
+ * to a file or to standard output.
  * What is in a file are whole fragments, each once: what is behind the last
  * whole one is cut off at the end, and, with a checkpoint, when it goes on.
  */
@@ -16,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "archived.h"
 #include "command.h"
 #include "live.h"
 #include "message.h"
@@ -28,14 +30,18 @@
 static const char usage[] =
     "Usage: kvsparse get [OPTION]... STREAM\n"
     "Writes what a live stream sends, by GetMedia, to a file or to standard\n"
-    "output, until Ctrl-C. STREAM is a name or an ARN. It goes on where a\n"
-    "connection broke; a file has whole fragments, each once.\n"
+    "output, until Ctrl-C; or what is kept of a time that is over. STREAM is\n"
+    "a name or an ARN. It goes on where a connection broke; a file has whole\n"
+    "fragments, each once.\n"
     "\n"
     "  -o, --output FILE       where to (default: standard output)\n"
     "  -f, --force             overwrite a file that is there already\n"
     "      --start WHERE       now, earliest, or a time (default now)\n"
     "      --from TIME         from the fragment of that server time\n"
-    "      --to TIME           up to that server time\n"
+    "      --to TIME           up to that server time. With --from, where it\n"
+    "                          is over: what is kept, all at once\n"
+    "      --clock CLOCK       server or producer: whose times these are;\n"
+    "                          what is kept\n"
     "      --after NUMBER      behind the fragment with that number\n"
     "      --duration SECONDS  no longer than that\n"
     "      --no-wait           end where there is nothing new\n"
@@ -46,13 +52,15 @@ static const char usage[] =
     "      --help              this text\n"
     "\n"
     "Times: Unix seconds, or 2026-11-20T10:53:28Z.\n"
-    "Exit status: 0 all well; 1 the service refused, or writing failed (whole\n"
-    "fragments were written); 2 wrong usage.\n";
+    "Exit status: 0 all well; 1 the service refused, or lacks some of the\n"
+    "fragments that it has listed, or writing failed (whole fragments were\n"
+    "written); 2 wrong usage.\n";
 
 enum code {
   CODE_START = OPTION_LONG_ONLY,
   CODE_FROM,
   CODE_TO,
+  CODE_CLOCK,
   CODE_AFTER,
   CODE_DURATION,
   CODE_NO_WAIT,
@@ -68,6 +76,7 @@ static const struct option options[] = {
     {"start", required_argument, NULL, CODE_START},
     {"from", required_argument, NULL, CODE_FROM},
     {"to", required_argument, NULL, CODE_TO},
+    {"clock", required_argument, NULL, CODE_CLOCK},
     {"after", required_argument, NULL, CODE_AFTER},
     {"duration", required_argument, NULL, CODE_DURATION},
     {"no-wait", no_argument, NULL, CODE_NO_WAIT},
@@ -80,7 +89,11 @@ static const struct option options[] = {
 
 struct get {
   struct live live;
-  const char *path; /* NULL: standard output                               */
+  struct archived archived;
+  const char *clock; /* as it was given; NULL: it was not                   */
+  bool from;         /* --from was                                         */
+  bool kept;         /* what is kept is asked for, instead of a session     */
+  const char *path;  /* NULL: standard output                               */
   bool help;
   bool force;
   int64_t to_ns;       /* KVSP_TIME_NONE: no end                           */
@@ -94,6 +107,17 @@ struct get {
 
 /* ---- arguments ----------------------------------------------------------- */
 
+static int read_clock(struct get *get, const char *text) {
+  get->clock = text;
+  if (strcmp(text, "producer") == 0)
+    get->archived.clock = KVSP_CLOCK_PRODUCER;
+  else if (strcmp(text, "server") == 0)
+    get->archived.clock = KVSP_CLOCK_SERVER;
+  else
+    return complain_usage("--clock %s: it is server or producer", text);
+  return EXIT_WELL;
+}
+
 static int read_option(struct get *get, int code, const char *text) {
   struct live_options *o = &get->live.options;
   switch (code) {
@@ -102,9 +126,11 @@ static int read_option(struct get *get, int code, const char *text) {
     case CODE_START: get->starts++; return live_read_start(o, "--start", text);
     case CODE_FROM:
       get->starts++;
+      get->from = true;
       o->start = KVSP_START_SERVER_TIME;
       return option_time("--from", text, &o->start_ns);
     case CODE_TO: return option_time("--to", text, &get->to_ns);
+    case CODE_CLOCK: return read_clock(get, text);
     case CODE_AFTER:
       get->starts++;
       o->start = KVSP_START_AFTER;
@@ -127,9 +153,31 @@ static int64_t wall_ns(void) {
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* What is over is kept, and comes sooner than a session would send it: 500
+ * fragments a second instead of 5.  --clock asks for it, a checkpoint and the
+ * like are about sessions. */
+static int choose_source(struct get *get) {
+  const struct live_options *o = &get->live.options;
+  bool both = get->from && get->to_ns != KVSP_TIME_NONE;
+  bool session = o->checkpoint != NULL || o->no_wait || get->duration_ns > 0;
+  if (get->clock != NULL && (!both || session))
+    return complain_usage(
+        "--clock wants --from and --to, and no --duration, --no-wait or "
+        "--checkpoint");
+  get->kept = both && !session && (get->clock || get->to_ns < wall_ns());
+  if (get->kept && get->to_ns < o->start_ns)
+    return complain_usage("--from is behind --to");
+  get->archived.from_ns = o->start_ns;
+  get->archived.to_ns = get->to_ns;
+  return EXIT_WELL;
+}
+
 static int check_arguments(struct get *get) {
+  int status;
   if (get->starts > 1)
     return complain_usage("one of --start, --from and --after only");
+  status = choose_source(get);
+  if (status != EXIT_WELL) return status;
   /* Nobody will send what belongs before a time that is over. */
   if (get->to_ns != KVSP_TIME_NONE && get->to_ns < wall_ns())
     get->live.options.no_wait = true;
@@ -284,6 +332,36 @@ static int read_all(struct get *get) {
   return status;
 }
 
+static int read_kept(struct get *get) {
+  struct progress progress;
+  int status = EXIT_WELL;
+  int got = 0;
+  progress_start(&progress, UINT64_MAX);
+  while (status == EXIT_WELL) {
+    got = archived_read(&get->archived);
+    if (got <= 0) break;
+    status = write_piece(get, get->archived.piece->data);
+    if (status == EXIT_WELL) get->whole = get->size;
+    progress_update(&progress, get->archived.piece->offset, NULL);
+  }
+  progress_end(&progress);
+  return got < 0 || get->archived.failed > 0 ? EXIT_FAILED : status;
+}
+
+static int run_kept(struct get *get) {
+  int status = archived_open(&get->archived, &get->live.options);
+  if (status != EXIT_WELL) return status;
+  status = open_file(get);
+  if (status == EXIT_WELL) {
+    signals_catch();
+    status = close_file(get, read_kept(get));
+  } else if (get->file >= 0) {
+    close(get->file);
+  }
+  archived_close(&get->archived);
+  return status;
+}
+
 static int run(struct get *get) {
   int status = live_open(&get->live);
   if (status != EXIT_WELL) return status;
@@ -312,5 +390,5 @@ int command_get(int argc, char **argv) {
   get.to_ns = KVSP_TIME_NONE;
   status = read_arguments(&get, argc, argv);
   if (status != EXIT_WELL || get.help) return status;
-  return run(&get);
+  return get.kept ? run_kept(&get) : run(&get);
 }

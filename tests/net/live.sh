@@ -38,7 +38,7 @@ first=$("$python" -c 'import json
 print(json.load(open("info.json"))["fragment_list"][5]["server_time"])')
 last=$("$python" -c 'import json
 print(json.load(open("info.json"))["fragment_list"][9]["server_time"])')
-run get counter --from "$first" --to "$last" -o part.mkv
+run get counter --from "$first" --to "$last" --no-wait -o part.mkv
 ok 'get --from --to' fragments 5 part.mkv
 run get counter --start earliest --duration 4 -o duration.mkv
 ok 'get --duration' fragments 4 duration.mkv

@@ -370,6 +370,7 @@ START_TEST(back_pressure) {
                    KVSP_OK);
   ck_assert_int_eq(kvsp_archive_media_next(a->media, 20000, &piece), KVSP_OK);
   take_piece(a, piece);
+  ck_assert_int_eq(kvsp_client_wait(a->client, 300, NULL), KVSP_NEED_INPUT);
   ck_assert_uint_lt(stats_of(a).bytes, 300000);
   expect_end(a, 0);
   ck_assert_uint_eq(a->service.calls, 1);

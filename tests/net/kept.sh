@@ -35,6 +35,7 @@ run ls counter --json --from 0
 "$python" -c 'import json
 for line in open("out"):
     print(json.loads(line)["number"])' >listed
+cp out listed.json
 ok 'there are 700' test "$(wc -l <listed)" -eq 700
 sleep 1 # so that the last one is over by whole seconds, too
 to=$(date +%s)
@@ -60,6 +61,18 @@ run get counter --from 0 --to "$to"
 ok 'the same to standard output' cmp all.mkv out
 run get counter --from 0 --to "$to" --clock producer -f -o all2.mkv
 ok '--clock producer' cmp all.mkv all2.mkv
+time_of() { # LINE WHOSE: of listed fragments
+  sed -n "$1s/.*\"$2_time\":\"\([0-9.]*\)\".*/\1/p" listed.json
+}
+run get counter --from "$(time_of 101 producer)" --to "$(time_of 108 producer)" \
+  --clock producer -o some.mkv
+numbers some.mkv >got
+sed -n 101,108p listed >expected
+ok '--clock producer: by its times' cmp expected got
+run get counter --from "$(time_of 101 server)" --to "$(time_of 108 server)" \
+  --clock server -f -o some.mkv
+numbers some.mkv >got
+ok '--clock server: by its times' cmp expected got
 run get counter --from 1 --to 2 -o none.mkv
 ok 'nothing is kept from that time' fully_quiet
 ok 'and nothing written' test ! -s none.mkv

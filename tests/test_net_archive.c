@@ -49,6 +49,7 @@ struct service {
   enum ending ending;
   unsigned refusals; /* so many calls are refused                           */
   struct refusal refusal;
+  const char *page; /* what ListFragments answers, always                   */
   /* What came. */
   unsigned calls;
   unsigned endpoint_calls;
@@ -158,7 +159,9 @@ static void on_request(void *user, const struct server_request *request,
   }
   if (s->calls == 0) snprintf(s->body, sizeof s->body, "%s", request->body);
   if (s->calls < CALLS_MAX) s->times[s->calls++] = kvsp_clock_ms();
-  if (s->refusals > 0) {
+  if (s->page) {
+    server_reply(answer, 200, "", s->page);
+  } else if (s->refusals > 0) {
     s->refusals--;
     refuse(s, answer);
   } else {
@@ -553,6 +556,21 @@ START_TEST(asked_without_waiting) {
 }
 END_TEST
 
+START_TEST(the_same_page_for_ever) {
+  struct asking *a = prepare(0);
+  kvsp_archive_config config = {.struct_size = sizeof config};
+  kvsp_archive *list = NULL;
+  config.stream = "door";
+  config.to_ns = 1000000000;
+  a->service.page = "{\"Fragments\":[],\"NextToken\":\"again\"}";
+  ck_assert_int_eq(kvsp_archive_list(&list, a->client, &config),
+                   KVSP_ERR_SERVICE);
+  ck_assert_ptr_null(list);
+  ck_assert_uint_eq(a->service.calls, 2);
+  finish(a);
+}
+END_TEST
+
 START_TEST(what_cannot_be_asked) {
   struct asking *a = prepare(3);
   kvsp_archive_media_config *config = &a->config;
@@ -628,6 +646,7 @@ int main(void) {
   tcase_add_test(all, refused);
   tcase_add_test(all, throttled);
   tcase_add_test(all, asked_without_waiting);
+  tcase_add_test(all, the_same_page_for_ever);
   tcase_add_test(all, what_cannot_be_asked);
   tcase_add_test(all, every_allocation_fails);
   suite_add_tcase(suite, all);

@@ -97,9 +97,13 @@ static int add_fragment(kvsp_archive *a, const json_t *fragment) {
   return KVSP_OK;
 }
 
-/* A token that is null, and none at all, both say that this was all. */
+/* A token that is null, and none at all, both say that this was all; the same
+ * one again would ask for the same page for ever. */
 static int read_token(kvsp_archive *a, const json_t *page) {
   const char *token = json_string_value(json_object_get(page, "NextToken"));
+  if (token && a->token.len > 0 &&
+      strcmp(token, kvsp_text_string(&a->token)) == 0)
+    return KVSP_ERR_SERVICE;
   a->token.len = 0;
   a->finished = !token || !*token;
   return a->finished ? KVSP_OK : kvsp_text_add(&a->token, token);
@@ -185,7 +189,9 @@ static bool heals_at_once(kvsp_archive *a, const struct service_fault *fault) {
   bool moved = fault->class == ERROR_ENDPOINT || fault->http_status == 404;
   if (fault->class == ERROR_EXPIRED && !a->renewed) {
     a->renewed = true;
-    kvsp_credentials_renew(&a->client->chain);
+    /* A reader's call may have had newer ones meanwhile. */
+    if (a->call.keys == a->client->chain.fetched)
+      kvsp_credentials_renew(&a->client->chain);
     return true;
   }
   if (!moved || a->asked_again || a->client->api_url[API_LIST] ||

@@ -180,11 +180,12 @@ class Frame:
 
     @property
     def producer_time_ns(self) -> int | None:
-        """Unix epoch."""
+        """Unix epoch; None where it is not told."""
         return optional(self._record[7])
 
     @property
     def duration_ns(self) -> int | None:
+        """The block's, or the track's default; None where neither is told."""
         return optional(self._record[8])
 
     @property
@@ -219,6 +220,7 @@ class Frame:
 
     @property
     def additions(self) -> tuple[Addition, ...]:
+        """What the BlockAdditions of its block hold."""
         if len(self._record) <= _EXTRAS:
             return ()
         found: tuple[Addition, ...] = self._record[_EXTRAS][1]

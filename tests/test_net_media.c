@@ -848,7 +848,7 @@ START_TEST(many_in_one_thread) {
     kvsp_media *ready = NULL;
     unsigned i = 0;
     int rc;
-    ck_assert_int_eq(kvsp_client_wait(r.client, 20000, &ready), KVSP_OK);
+    ck_assert_int_eq(kvsp_client_wait(r.client, 60000, &ready), KVSP_OK);
     while (readers[i] != ready) i++;
     rc = kvsp_media_next(ready, 0, &piece);
     if (rc == KVSP_END) ended++;

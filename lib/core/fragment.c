@@ -56,7 +56,7 @@ enum aws_tag {
   TAG_END_OF_FRAGMENT
 };
 
-#define NAME(text) text, sizeof text - 1
+#define NAME(text) text, sizeof(text) - 1
 static const struct {
   const char *name; /* behind PREFIX */
   size_t len;

@@ -12,7 +12,7 @@
 
 #define VINT_MAX_LENGTH 8u
 /* An ID and a size. */
-#define EBML_HEADER_MAX (2u * VINT_MAX_LENGTH)
+#define EBML_HEADER_MAX ((size_t)2 * VINT_MAX_LENGTH)
 
 /* The bits of a VINT of that length that hold its number, all set. */
 static inline uint64_t vint_mask(unsigned length) {

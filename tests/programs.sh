@@ -1,7 +1,7 @@
 #!/bin/sh
 # The whole programs in the comments of merger.h, finisher.h and extractor.h
 # compile against what was built, and do what the subcommands do.
-: "${top_srcdir:=.}" "${top_builddir:=.}" "${CC:=cc}"
+: "${top_srcdir:=.}" "${top_builddir:=.}" "${CC:=cc}" "${CXX:=c++}"
 : "${KVSPARSE:=$top_builddir/tools/kvsparse}"
 : "${HAVE_FFMPEG:=}" "${HAVE_MATROSKA:=}"
 work=programs_$$
@@ -33,6 +33,9 @@ program() {
     inside && /^ \*\/$/ { exit }
     inside { print substr($0, 6) }' "$top_srcdir/include/kvsparse/$1.h"
 }
+# Links with the C++ compiler where C++ is inside and nothing is shared.
+tag=CC
+linker=$CC
 # makes HEADER LIBRARY...
 makes() {
   header=$1
@@ -41,7 +44,7 @@ makes() {
   # shellcheck disable=SC2086
   $CC $CFLAGS -std=c99 -Wall -Wextra -Wpedantic -Werror \
     -I"$top_srcdir/include" -c "$work/$header.c" -o "$work/$header.o" &&
-    "$top_builddir/libtool" --quiet --tag=CC --mode=link $CC $CFLAGS \
+    "$top_builddir/libtool" --quiet --tag=$tag --mode=link $linker $CFLAGS \
       "$work/$header.o" "$@" "$top_builddir/lib/core/libkvsparse.la" \
       -o "$work/$header"
 }
@@ -62,8 +65,14 @@ ok "and runs" test $? -eq 0
 ok "and merges" cmp "$work/merged" "$work/expected"
 
 if [ -n "$HAVE_MATROSKA" ]; then
+  if [ ! -f "$top_builddir/lib/matroska/.libs/libkvsparse-matroska.so" ]; then
+    tag=CXX
+    linker=$CXX
+  fi
   ok "finisher.h's compiles" makes finisher \
     "$top_builddir/lib/matroska/libkvsparse-matroska.la"
+  tag=CC
+  linker=$CC
   (cd "$work" && ./finisher <stream.mkv)
   ok "and runs" test $? -eq 0
   "$KVSPARSE" finish -o "$work/expected.mkv" "$work/stream.mkv"

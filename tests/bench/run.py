@@ -199,7 +199,7 @@ def kvsparse_program():
     if not os.access(real, os.X_OK):
         return "tools/kvsparse"
     folders = [os.path.abspath("lib/%s/.libs" % part)
-               for part in ("core", "av", "matroska")]
+               for part in ("core", "av", "matroska", "net")]
     os.environ["LD_LIBRARY_PATH"] = ":".join(folders)
     return real
 

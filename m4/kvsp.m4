@@ -210,7 +210,7 @@ local = prefix + "local/"
 folders = @<:@f for f in site.getsitepackages()
            if f.startswith(prefix) and not f.startswith(local)@:>@
 usual = "lib/python%d.%d/site-packages" % sys.version_info@<:@:2@:>@
-print("\${prefix}/" + (folders@<:@0@:>@@<:@len(prefix):@:>@ if folders else usual))
+print("\${prefix}/" + (folders@<:@0@:>@.removeprefix(prefix) if folders else usual))
 ' "$kvsp_prefix" 2>/dev/null` && have_python=yes || pythondir=
   AC_MSG_RESULT([${pythondir:-none of 3.10 or later}])])
 AS_IF([test "x$with_python:$have_python" != xauto:no &&

@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import Any, Union
 
 from . import _ffi, _library
-from ._reader import Chunk
+from ._owner import Chunk
 from .errors import class_for
 
 __all__ = ["Document", "Element", "Value"]

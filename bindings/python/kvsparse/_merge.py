@@ -11,7 +11,7 @@ from typing import Any, cast
 from . import _config, _ffi, _library, _sources
 from ._output import Output, Target, names_several
 from ._pieces import Collector, Piece
-from ._reader import Chunk, as_bytes
+from ._owner import Chunk, as_bytes
 from ._sources import Source
 from ._stream import Feeder, Stream
 from ._times import TIME_NONE, utc

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _config, _convert, _ffi, _library
 from ._items import Fragment
-from ._reader import Chunk, NoCopy, Owner, as_bytes
+from ._owner import Fed, NoCopy
 from ._times import optional, utc
 from .errors import MissingModuleError
 
@@ -212,7 +212,7 @@ def _nanoseconds(seconds: float | None) -> int:
         raise ValueError(f"interval is a number of seconds, not {seconds!r}") from None
 
 
-class PictureReader(Owner):
+class PictureReader(Fed[Picture]):
     """For those who own the loop: bytes in, pictures out, as with a Reader.
 
     Damage, and frames that cannot be decoded, are counted (``stats``), never an
@@ -298,10 +298,6 @@ class PictureReader(Owner):
         self._format = format
         self._item = ctypes.POINTER(_ffi.Item)()
         self._picture = ctypes.POINTER(_ffi.Picture)()
-        self._queue: list[Chunk] = []
-        self._lent = False
-        self._finishing = False
-        self._finished = False
         self._fragments: dict[int, Fragment] = {}
         # Of the decoder's threads, once there are any.
         self._process: int | None = None
@@ -327,12 +323,6 @@ class PictureReader(Owner):
                 self._library.kvsp_pictures_free(self._handle)
             self._handle = ctypes.c_void_p()
 
-    def __enter__(self) -> PictureReader:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
     @property
     def stats(self) -> dict[str, int]:
         """Counts: frames (of video), frames_sent (to a decoder), pictures,
@@ -353,20 +343,6 @@ class PictureReader(Owner):
         return message.decode("utf-8", "replace")
 
     # --- the loop ----------------------------------------------------------
-
-    def feed_batches(self, chunk: bytes) -> Iterator[Iterable[Picture]]:
-        """feed(), as a Reader has it."""
-        if self._finishing:
-            raise ValueError("finish() was called")
-        if not self._handle:
-            raise ValueError("the reader is closed")
-        self._queue.append(Chunk(as_bytes(chunk)))
-        return self._batches()
-
-    def finish_batches(self) -> Iterator[Iterable[Picture]]:
-        """finish(), as a Reader has it."""
-        self._finishing = True
-        return self._batches()
 
     def _check_process(self) -> None:
         if self._is_forked():
@@ -432,22 +408,6 @@ class PictureReader(Owner):
         elif item.type == _ffi.ITEM_FRAGMENT_END:
             _convert.end_fragment(fragment, f)
 
-    def _lend(self) -> bool:
-        """Gives the library the next bytes, if there are any."""
-        while self._queue:
-            address, length = self._queue[0].next_piece()
-            if length:
-                self._input(address, length, 0)
-                return True
-            del self._queue[0]
-        if self._finished or not self._finishing:
-            return False
-        self._input(None, 0, _ffi.FINAL)
-        self._finished = True
-        return True
-
-    def _input(self, address: int | None, length: int, flags: int) -> None:
-        _library.check(
-            self._library.kvsp_pictures_input(self._handle, address, length, flags)
-        )
-        self._lent = True
+    def _give(self, address: int | None, length: int, flags: int) -> int:
+        give = self._library.kvsp_pictures_input
+        return int(give(self._handle, address, length, flags))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import _config, _ffi, _library
-from ._reader import Chunk, as_bytes
+from ._owner import Chunk, as_bytes
 
 __all__ = ["RawItems"]
 

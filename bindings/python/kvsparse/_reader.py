@@ -4,92 +4,26 @@ from __future__ import annotations
 
 import ctypes
 import struct
-import threading
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
 from . import _config, _convert, _ffi, _library
 from ._items import Addition, Fragment, FragmentEnd, Frame, Item, Tags, Track
+from ._owner import Chunk, Fed
 from ._times import TIME_NONE
 
 __all__ = ["Reader"]
 
-# Frames that one call of the library may return, and bytes that it is lent: a
-# list of more of them would only keep memory.
+# Frames that one call of the library may return: a list of more of them would
+# only keep memory.
 _BATCH = 256
-_PIECE = 1 << 20
 
 _RECORD = struct.Struct(_ffi.FRAME_RECORD)
 _FRAME_SIZE = ctypes.sizeof(_ffi.Frame)
 
 
-class Chunk:
-    """Bytes to be lent: they stay where they are as long as this lives."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.address: int = (
-            ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
-        )
-        self.position = 0
-
-    def next_piece(self) -> tuple[int, int]:
-        """Address and length of what comes next; the length is 0 at the end."""
-        address = self.address + self.position
-        length = min(len(self.data) - self.position, _PIECE)
-        self.position += length
-        return address, length
-
-
-def as_bytes(data: bytes | bytearray | memoryview) -> bytes:
-    """The caller may change what is no bytes before it is used up."""
-    if isinstance(data, bytes):
-        return data
-    try:
-        return memoryview(data).tobytes()
-    except TypeError:  # bytes() would make zeros of a number
-        name = type(data).__name__
-        raise TypeError(f"a stream is made of bytes, not of {name}") from None
-
-
-class NoCopy:
-    """Has memory of the library's, which it frees: there cannot be two."""
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        name = type(self).__name__.lstrip("_")
-        raise TypeError(f"{name}: what the library owns cannot be copied or pickled")
-
-
-class Owner(NoCopy):
-    """Has a handle of the library's, in which one thread at a time is."""
-
-    def __init__(self) -> None:
-        self._handle = ctypes.c_void_p()
-        self._lock = threading.Lock()  # held by who is in the library
-        self._closing = False
-
-    def _free(self) -> None:
-        """Called once at a time, while nobody is in the library."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Frees all memory at once; the garbage collector would do it, too.
-        What was taken stays valid.  Another thread, or a signal handler, may
-        call it: then who is in the library frees it when it is out."""
-        self._closing = True
-        if self._lock.acquire(blocking=False):
-            try:
-                self._free()
-            finally:
-                self._lock.release()
-
-    def __del__(self) -> None:
-        if getattr(self, "_handle", None):
-            self.close()
-
-
-class Reader(Owner):
+class Reader(Fed[Item]):
     """For those who own the loop: bytes in, items out.
 
         reader = kvsparse.Reader()
@@ -120,8 +54,6 @@ class Reader(Owner):
 
     Raises ArgumentError for a value that the library refuses.
     """
-
-    takes_long = False  # for _stream: decodes nothing
 
     def __init__(
         self,
@@ -169,10 +101,6 @@ class Reader(Owner):
         self._record_view = memoryview(self._records)
         self._count = ctypes.c_size_t()
         self._item = ctypes.POINTER(_ffi.Item)()
-        self._queue: list[Chunk] = []  # fed; the first one is being read
-        self._lent = False  # bytes are with the library
-        self._finishing = False  # finish() was called...
-        self._finished = False  # ...and the library knows
         self._ready: Iterator[Item] = iter(())  # items of the last call
         self._fragment: Fragment | None = None
         self._tracks: dict[int, Track] = {}  # by addresses in the library
@@ -199,12 +127,6 @@ class Reader(Owner):
         if self._handle:
             self._library.kvsp_reader_free(self._handle)
             self._handle = ctypes.c_void_p()
-
-    def __enter__(self) -> Reader:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
     # --- asking ------------------------------------------------------------
 
@@ -237,20 +159,6 @@ class Reader(Owner):
         )
 
     # --- the loop ----------------------------------------------------------
-
-    def feed_batches(self, chunk: bytes) -> Iterator[Iterator[Item]]:
-        """feed(), several items at a time."""
-        if self._finishing:
-            raise ValueError("finish() was called")
-        if not self._handle:
-            raise ValueError("the reader is closed")
-        self._queue.append(Chunk(as_bytes(chunk)))
-        return self._batches()
-
-    def finish_batches(self) -> Iterator[Iterator[Item]]:
-        """finish(), several items at a time."""
-        self._finishing = True
-        return self._batches()
 
     def _batches(self) -> Iterator[Iterator[Item]]:
         while True:
@@ -292,25 +200,9 @@ class Reader(Owner):
         info = self._library.kvsp_reader_error(self._handle).contents
         _library.check(code, info)
 
-    def _lend(self) -> bool:
-        """Gives the library the next bytes, if there are any."""
-        while self._queue:
-            address, length = self._queue[0].next_piece()
-            if length:
-                self._input(address, length, 0)
-                return True
-            del self._queue[0]
-        if self._finished or not self._finishing:
-            return False
-        self._input(None, 0, _ffi.FINAL)
-        self._finished = True
-        return True
-
-    def _input(self, address: int | None, length: int, flags: int) -> None:
-        _library.check(
-            self._library.kvsp_reader_input(self._handle, address, length, flags)
-        )
-        self._lent = True
+    def _give(self, address: int | None, length: int, flags: int) -> int:
+        give = self._library.kvsp_reader_input
+        return int(give(self._handle, address, length, flags))
 
     # --- frames ------------------------------------------------------------
 

@@ -26,8 +26,9 @@ def test_mypy_strict(tmp_path: Path) -> None:
             break
     else:
         pytest.skip("mypy is not installed")
+    settings = ["--config-file", str(PACKAGE.parent / "pyproject.toml")]
     result = subprocess.run(
-        [*command, "--strict", "--cache-dir", str(tmp_path), str(PACKAGE)]
+        [*command, *settings, "--cache-dir", str(tmp_path), str(PACKAGE)]
         + [str(path) for path in EXAMPLES],
         capture_output=True,
         text=True,

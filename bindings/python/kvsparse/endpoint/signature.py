@@ -20,9 +20,9 @@ from .errors import ApiError
 from .http import Request
 
 try:
-    from botocore.auth import SigV4Auth  # type: ignore[import]
-    from botocore.awsrequest import AWSRequest  # type: ignore[import]
-    from botocore.credentials import Credentials  # type: ignore[import]
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
 except ImportError:  # the endpoint works without it
     SigV4Auth = None
 

@@ -550,8 +550,8 @@ static int run(struct dump *dump) {
 int command_dump(int argc, char **argv) {
   struct dump_options options;
   struct dump dump;
-  struct stream_command command = {help_text, ":o:n:qh", long_options,
-                                   own_option, &options};
+  struct option_set own = {help_text, ":o:n:qh", long_options, own_option,
+                           &options};
   int status;
 
   memset(&options, 0, sizeof options);
@@ -569,7 +569,7 @@ int command_dump(int argc, char **argv) {
   dump.folder = -1;
   dump.source.fd = -1;
 
-  status = stream_options_read(&options.stream, argc, argv, &command);
+  status = stream_options_read(&options.stream, argc, argv, &own);
   if (status != EXIT_WELL || options.stream.help) return status;
   /* Faults of the data are counted and told at the end. */
   av_log_set_level(AV_LOG_QUIET);

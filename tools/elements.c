@@ -250,8 +250,8 @@ static int read_arguments(struct arguments *a, int argc, char **argv) {
       {"depth", required_argument, NULL, 'd'},
       TOKENIZER_OPTIONS,
       {NULL, 0, NULL, 0}};
-  struct stream_command command = {usage, ":d:n:h", options, own_option, a};
-  int status = stream_options_read(&a->stream, argc, argv, &command);
+  struct option_set own = {usage, ":d:n:h", options, own_option, a};
+  int status = stream_options_read(&a->stream, argc, argv, &own);
   a->config.struct_size = sizeof a->config;
   a->config.limits = &a->stream.limits;
   if (a->stream.check_crc) a->config.flags |= KVSP_TOKENIZE_CHECK_CRC;

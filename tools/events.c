@@ -243,8 +243,8 @@ static int read_arguments(struct arguments *a, int argc, char **argv) {
       {"key-frames", no_argument, NULL, 'k'},
       READER_OPTIONS,
       {NULL, 0, NULL, 0}};
-  struct stream_command command = {usage, ":n:t:kh", options, own_option, a};
-  int status = stream_options_read(&a->stream, argc, argv, &command);
+  struct option_set own = {usage, ":n:t:kh", options, own_option, a};
+  int status = stream_options_read(&a->stream, argc, argv, &own);
   a->config.struct_size = sizeof a->config;
   a->config.limits = &a->stream.limits;
   a->config.tracks = a->tracks;

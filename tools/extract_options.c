@@ -141,13 +141,13 @@ static int check_options(struct extract_options *options) {
 
 int extract_options_parse(int argc, char **argv,
                           struct extract_options *options) {
-  struct stream_command command = {help_text, ":o:n:qh", long_options,
-                                   own_option, options};
+  struct option_set own = {help_text, ":o:n:qh", long_options, own_option,
+                           options};
   int status;
   memset(options, 0, sizeof *options);
   options->tolerance_ns = KVSP_TIME_NONE;
   options->max_silence_ns = MAX_SILENCE_NS;
-  status = stream_options_read(&options->stream, argc, argv, &command);
+  status = stream_options_read(&options->stream, argc, argv, &own);
   if (status != EXIT_WELL || options->stream.help) return status;
   return check_options(options);
 }

@@ -391,13 +391,13 @@ static int run(struct finish *f) {
 int command_finish(int argc, char **argv) {
   struct finish_options options;
   struct finish finish;
-  struct stream_command command = {help_text, ":o:n:h", long_options,
-                                   own_option, &options};
+  struct option_set own = {help_text, ":o:n:h", long_options, own_option,
+                           &options};
   int status;
   memset(&options, 0, sizeof options);
   memset(&finish, 0, sizeof finish);
   finish.options = &options;
-  status = stream_options_read(&options.stream, argc, argv, &command);
+  status = stream_options_read(&options.stream, argc, argv, &own);
   if (status != EXIT_WELL || options.stream.help) return status;
   status = check_options(&options);
   if (status == EXIT_WELL) status = run(&finish);

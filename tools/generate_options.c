@@ -227,27 +227,34 @@ static int parse_bframes(const char *text, struct generate_options *options) {
   return status;
 }
 
-static int parse_option(int code, int argc, char **argv,
-                        struct generate_options *options) {
+struct arguments {
+  int count;
+  char **values;
+  struct generate_options *options;
+};
+
+static int parse_option(void *user, int code, const char *text) {
+  const struct arguments *arguments = user;
+  struct generate_options *options = arguments->options;
   switch (code) {
-    case 'o': options->output = optarg; return EXIT_WELL;
+    case 'o': options->output = text; return EXIT_WELL;
     case OPTION_SECONDS:
-      return option_seconds("--seconds", optarg, 1, &options->duration_ns);
-    case OPTION_SIZE: return parse_size(optarg, &options->video);
-    case OPTION_RATE: return parse_rate(optarg, &options->video);
+      return option_seconds("--seconds", text, 1, &options->duration_ns);
+    case OPTION_SIZE: return parse_size(text, &options->video);
+    case OPTION_RATE: return parse_rate(text, &options->video);
     case OPTION_FRAGMENT:
-      return option_seconds("--fragment", optarg, NS_PER_MS * 100,
+      return option_seconds("--fragment", text, NS_PER_MS * 100,
                             &options->fragment_ns);
-    case OPTION_CODEC: return parse_codec(optarg, options);
-    case OPTION_BFRAMES: return parse_bframes(optarg, options);
-    case OPTION_AUDIO: return parse_audio(argc, argv, optarg, options);
-    case OPTION_TAG: return parse_tag(optarg, options);
-    case OPTION_START: return parse_start(optarg, options);
+    case OPTION_CODEC: return parse_codec(text, options);
+    case OPTION_BFRAMES: return parse_bframes(text, options);
+    case OPTION_AUDIO:
+      return parse_audio(arguments->count, arguments->values, text, options);
+    case OPTION_TAG: return parse_tag(optarg, options); /* cut in two */
+    case OPTION_START: return parse_start(text, options);
     case OPTION_NO_TAIL: options->no_tail = true; return EXIT_WELL;
     case OPTION_FORCE: options->force = true; return EXIT_WELL;
     case OPTION_LIVE: options->live = true; return EXIT_WELL;
-    case 'q': options->quiet = true; return EXIT_WELL;
-    default: return option_refused(code, argv, short_options, long_options);
+    default: options->quiet = true; return EXIT_WELL;
   }
 }
 
@@ -282,19 +289,13 @@ static void set_defaults(struct generate_options *options) {
 
 int generate_options_parse(int argc, char **argv,
                            struct generate_options *options, bool *help) {
+  struct arguments arguments = {argc, argv, options};
+  const struct option_set set = {help_text, short_options, long_options,
+                                 parse_option, &arguments};
+  int status;
   set_defaults(options);
-  opterr = 0;
-  for (;;) {
-    int code = getopt_long(argc, argv, short_options, long_options, NULL);
-    int status;
-    if (code == -1) break;
-    if (code == 'h') {
-      *help = true;
-      return option_help(help_text);
-    }
-    status = parse_option(code, argc, argv, options);
-    if (status != EXIT_WELL) return status;
-  }
+  status = options_read(argc, argv, &set, help);
+  if (status != EXIT_WELL || *help) return status;
   if (optind < argc)
     return complain_usage("'%s' is one argument too many", argv[optind]);
   return finish_options(options);

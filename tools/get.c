@@ -118,7 +118,8 @@ static int read_clock(struct get *get, const char *text) {
   return EXIT_WELL;
 }
 
-static int read_option(struct get *get, int code, const char *text) {
+static int read_option(void *user, int code, const char *text) {
+  struct get *get = user;
   struct live_options *o = &get->live.options;
   switch (code) {
     case 'o': get->path = text; break;
@@ -188,29 +189,11 @@ static int check_arguments(struct get *get) {
 }
 
 static int read_arguments(struct get *get, int argc, char **argv) {
-  static const char letters[] = ":o:fh";
-  opterr = 0;
-  for (;;) {
-    int code = getopt_long(argc, argv, letters, options, NULL);
-    int status = EXIT_WELL;
-    if (code < 0) break;
-    if (code == 'h') {
-      get->help = true;
-      return option_help(usage);
-    }
-    if (code == '?' || code == ':')
-      status = option_refused(code, argv, letters, options);
-    else
-      status = read_option(get, code, optarg);
-    if (status != EXIT_WELL) return status;
-  }
-  if (optind >= argc) return complain_usage("which stream?");
-  if (optind + 1 < argc)
-    return complain_usage("one stream only: '%s' is one too many",
-                          argv[optind + 1]);
-  get->live.options.stream = argv[optind];
-  if (live_name_only(argv[optind]) != EXIT_WELL) return EXIT_USAGE;
-  return check_arguments(get);
+  const struct option_set set = {usage, ":o:fh", options, read_option, get};
+  int status = options_read(argc, argv, &set, &get->help);
+  if (status != EXIT_WELL || get->help) return status;
+  status = live_read_name(argc, argv, &get->live.options.stream);
+  return status == EXIT_WELL ? check_arguments(get) : status;
 }
 
 /* ---- the file ------------------------------------------------------------ */

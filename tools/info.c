@@ -141,8 +141,8 @@ static int read_arguments(struct arguments *a, int argc, char **argv) {
                                           {"live", no_argument, NULL, 'l'},
                                           READER_OPTIONS,
                                           {NULL, 0, NULL, 0}};
-  struct stream_command command = {usage, ":jfln:h", options, own_option, a};
-  int status = stream_options_read(&a->stream, argc, argv, &command);
+  struct option_set own = {usage, ":jfln:h", options, own_option, a};
+  int status = stream_options_read(&a->stream, argc, argv, &own);
   a->config.struct_size = sizeof a->config;
   a->config.limits = &a->stream.limits;
   a->config.flags |= stream_options_reader_flags(&a->stream);

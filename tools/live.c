@@ -61,9 +61,14 @@ static bool decode(char *text) {
   return true;
 }
 
-int live_name_only(const char *stream) {
-  if (!live_is_url(stream)) return EXIT_WELL;
-  return complain_usage("%s: only the name is wanted here", stream);
+int live_read_name(int argc, char *const *argv, const char **stream) {
+  if (optind >= argc) return complain_usage("which stream?");
+  if (optind + 1 < argc)
+    return complain_usage("one stream only: '%s' is one too many",
+                          argv[optind + 1]);
+  *stream = argv[optind];
+  if (!live_is_url(*stream)) return EXIT_WELL;
+  return complain_usage("%s: only the name is wanted here", *stream);
 }
 
 int live_read_start(struct live_options *options, const char *name,

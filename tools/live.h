@@ -51,8 +51,9 @@ bool live_is_url(const char *path);
 /* Takes kvs://STREAM?NAME=VALUE&... apart into live->options.  EXIT_WELL, or
  * EXIT_USAGE after a complaint (nothing to close then). */
 int live_take_url(struct live *live, const char *url);
-/* A stream that is an argument: its name or ARN.  EXIT_WELL, EXIT_USAGE. */
-int live_name_only(const char *stream);
+/* The one argument behind the options (optind): a stream's name or ARN.
+ * EXIT_WELL, EXIT_USAGE. */
+int live_read_name(int argc, char *const *argv, const char **stream);
 /* --start and start=: now, earliest, or a time.  EXIT_WELL, EXIT_USAGE. */
 int live_read_start(struct live_options *options, const char *name,
                     const char *text);

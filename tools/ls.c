@@ -71,7 +71,8 @@ static int read_page_size(struct listing *l, const char *text) {
   return status;
 }
 
-static int read_option(struct listing *l, int code, const char *text) {
+static int read_option(void *user, int code, const char *text) {
+  struct listing *l = user;
   switch (code) {
     case 'j': l->json = true; break;
     case CODE_FROM: return option_time("--from", text, &l->config.from_ns);
@@ -100,30 +101,12 @@ static int check_times(struct listing *l) {
 }
 
 static int read_arguments(struct listing *l, int argc, char **argv) {
-  static const char letters[] = ":jh";
-  opterr = 0;
-  for (;;) {
-    int code = getopt_long(argc, argv, letters, options, NULL);
-    int status = EXIT_WELL;
-    if (code < 0) break;
-    if (code == 'h') {
-      l->help = true;
-      return option_help(usage);
-    }
-    if (code == '?' || code == ':')
-      status = option_refused(code, argv, letters, options);
-    else
-      status = read_option(l, code, optarg);
-    if (status != EXIT_WELL) return status;
-  }
-  if (optind >= argc) return complain_usage("which stream?");
-  if (optind + 1 < argc)
-    return complain_usage("one stream only: '%s' is one too many",
-                          argv[optind + 1]);
-  l->live.stream = argv[optind];
-  l->config.stream = argv[optind];
-  if (live_name_only(argv[optind]) != EXIT_WELL) return EXIT_USAGE;
-  return check_times(l);
+  const struct option_set set = {usage, ":jh", options, read_option, l};
+  int status = options_read(argc, argv, &set, &l->help);
+  if (status != EXIT_WELL || l->help) return status;
+  status = live_read_name(argc, argv, &l->live.stream);
+  l->config.stream = l->live.stream;
+  return status == EXIT_WELL ? check_times(l) : status;
 }
 
 /* ---- what is printed ----------------------------------------------------- */

@@ -171,11 +171,10 @@ static int read_arguments(struct merge_options *o, int argc, char **argv) {
       {"force", no_argument, NULL, 'f'},
       READER_OPTIONS,
       {NULL, 0, NULL, 0}};
-  struct stream_command command = {usage, ":o:m:s:gfn:h", options, own_option,
-                                   o};
+  struct option_set own = {usage, ":o:m:s:gfn:h", options, own_option, o};
   int status;
   o->output = "-";
-  status = stream_options_read(&o->stream, argc, argv, &command);
+  status = stream_options_read(&o->stream, argc, argv, &own);
   if (status != EXIT_WELL || o->stream.help) return status;
   o->config.struct_size = sizeof o->config;
   o->config.limits = &o->stream.limits;

@@ -149,18 +149,36 @@ static int count_meant(const char *argument, const struct option *options) {
   return count;
 }
 
-int option_refused(int code, char *const *argv, const char *letters,
-                   const struct option *options) {
+/* What getopt_long() does not take ('?', ':'), instead of its own complaint,
+ * which would show control characters. */
+static int refuse(int code, char *const *argv, const struct option_set *set) {
   /* getopt_long() is behind it; in a word of several letters perhaps not. */
   const char *argument = argv[optind - 1];
   if (code == ':') return complain_usage("'%s' needs a value", argument);
-  if (optopt == 0 && count_meant(argument, options) > 1)
+  if (optopt == 0 && count_meant(argument, set->options) > 1)
     return complain_usage("'%s' may be one of several options", argument);
   if (optopt == 0) return complain_usage("'%s' is no option", argument);
   if (optopt >= OPTION_LONG_ONLY ||
-      (optopt != ':' && strchr(letters, optopt) != NULL))
+      (optopt != ':' && strchr(set->letters, optopt) != NULL))
     return complain_usage("'%s': this option takes no value", argument);
   return complain_usage("'-%c' is no option", optopt);
+}
+
+int options_read(int argc, char *const *argv, const struct option_set *set,
+                 bool *help) {
+  opterr = 0;
+  for (;;) {
+    int code = getopt_long(argc, argv, set->letters, set->options, NULL);
+    int status;
+    if (code < 0) return EXIT_WELL;
+    if (code == 'h') {
+      *help = true;
+      return option_help(set->help);
+    }
+    if (code == '?' || code == ':') return refuse(code, argv, set);
+    status = set->take(set->user, code, optarg);
+    if (status != EXIT_WELL) return status;
+  }
 }
 
 int option_input(int argc, char *const *argv, const char **path) {

@@ -11,6 +11,7 @@
 
 #include <getopt.h>
 #include <kvsparse/common.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,11 +36,20 @@ int option_seconds(const char *option, const char *text, int64_t min_ns,
  * the aspect). */
 int option_dimensions(const char *option, const char *text, uint32_t max,
                       int allow_zero, uint32_t *width, uint32_t *height);
-/* What getopt_long() does not take (code: '?' or ':'), instead of its own
- * complaint, which would show control characters: opterr is 0, and letters
- * begin with ':'.  EXIT_USAGE. */
-int option_refused(int code, char *const *argv, const char *letters,
-                   const struct option *options);
+
+/* The options of a subcommand. */
+struct option_set {
+  const char *help;             /* the whole text of --help                */
+  const char *letters;          /* for getopt_long: a ':', h, others        */
+  const struct option *options; /* with {"help", no_argument, NULL, 'h'}    */
+  /* Deals with one: EXIT_WELL, or EXIT_USAGE after a complaint. */
+  int (*take)(void *user, int code, const char *text);
+  void *user;
+};
+/* Reads them all, up to optind; *help: it was asked for, and printed.
+ * EXIT_WELL, or EXIT_USAGE after a complaint. */
+int options_read(int argc, char *const *argv, const struct option_set *set,
+                 bool *help);
 /* The one argument behind the options (optind): FILE, or "-". */
 int option_input(int argc, char *const *argv, const char **path);
 /* Prints the text of --help on standard output; EXIT_WELL. */

@@ -52,28 +52,29 @@ static bool is_shared(int code) {
          (code >= STREAM_OPTION_FIRST && code <= STREAM_OPTION_LAST);
 }
 
+struct both {
+  struct stream_options *shared;
+  const struct option_set *own;
+};
+
+static int take(void *user, int code, const char *text) {
+  const struct both *both = user;
+  if (is_shared(code)) return read_shared(both->shared, code, text);
+  return both->own->take(both->own->user, code, text);
+}
+
 int stream_options_read(struct stream_options *options, int argc, char **argv,
-                        const struct stream_command *command) {
+                        const struct option_set *own) {
+  struct both both = {options, own};
+  struct option_set set = *own;
+  int status;
+  set.take = take;
+  set.user = &both;
   memset(options, 0, sizeof *options);
   options->limits.struct_size = sizeof options->limits;
-  opterr = 0;
-  for (;;) {
-    int code =
-        getopt_long(argc, argv, command->letters, command->options, NULL);
-    int status;
-    if (code < 0) return option_input(argc, argv, &options->path);
-    if (code == 'h') {
-      options->help = true;
-      return option_help(command->help);
-    }
-    if (code == '?' || code == ':')
-      status = option_refused(code, argv, command->letters, command->options);
-    else if (is_shared(code))
-      status = read_shared(options, code, optarg);
-    else
-      status = command->own_option(command->user, code, optarg);
-    if (status != EXIT_WELL) return status;
-  }
+  status = options_read(argc, argv, &set, &options->help);
+  if (status != EXIT_WELL || options->help) return status;
+  return option_input(argc, argv, &options->path);
 }
 
 uint32_t stream_options_reader_flags(const struct stream_options *options) {

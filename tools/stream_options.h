@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "options.h"
+
 struct stream_options {
   const char *path; /* "-" is standard input                               */
   bool help;        /* it was asked for, and printed                       */
@@ -63,20 +65,11 @@ enum stream_option_code {
   "      --max-tracks N      tracks of one fragment (default 64)\n" \
   "      --max-tags N        tags of one fragment (default 256)\n"
 
-/* What a subcommand adds to them. */
-struct stream_command {
-  const char *help;             /* the whole text of --help                */
-  const char *letters;          /* for getopt_long: a ':', n: and h, others */
-  const struct option *options; /* with one of the macros above            */
-  /* An option that is not shared: EXIT_WELL or EXIT_USAGE. */
-  int (*own_option)(void *user, int code, const char *text);
-  void *user;
-};
-
-/* Reads all arguments.  EXIT_WELL (look at help first), or EXIT_USAGE after a
- * complaint. */
+/* Reads all arguments: own are what a subcommand adds, with one of the macros
+ * above among its options.  EXIT_WELL (look at help first), or EXIT_USAGE after
+ * a complaint. */
 int stream_options_read(struct stream_options *options, int argc, char **argv,
-                        const struct stream_command *command);
+                        const struct option_set *own);
 /* KVSP_READ_CHECK_CRC and _STRICT, as asked for. */
 uint32_t stream_options_reader_flags(const struct stream_options *options);
 

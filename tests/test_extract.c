@@ -433,6 +433,45 @@ START_TEST(a_jpeg_that_is_cut_off) {
 }
 END_TEST
 
+/* Frames without any parameter set, with lengths of each size: nothing is
+ * printed, and the units are what they were. */
+START_TEST(lengths_become_start_codes) {
+  static const uint8_t wanted[] = {0, 0, 0, 1, 0x65, 1, 0, 0, 0, 1, 0x06};
+  av_log_set_callback(on_log);
+  messages = 0;
+  for (uint8_t size = 1; size <= 4; size++) {
+    uint8_t record[] = {1, 66, 0, 30, 0xFC, 0xE0, 1, 0, 1, 0x68};
+    uint8_t lengths[2 * 4 + 3] = {0};
+    size_t at = size;
+    struct bytes out = {0};
+    kvsp_track track;
+    kvsp_frame frame;
+    kvsp_extractor *e;
+    record[4] = (uint8_t)(0xFC + size - 1);
+    lengths[at - 1] = 2;
+    lengths[at++] = 0x65; /* a picture */
+    lengths[at++] = 1;
+    at += size;
+    lengths[at - 1] = 1;
+    lengths[at++] = 0x06; /* a message */
+    memset(&track, 0, sizeof track);
+    memset(&frame, 0, sizeof frame);
+    track.codec_id = text("V_MPEG4/ISO/AVC");
+    track.codec_private = view(record, sizeof record);
+    frame.track = &track;
+    frame.data = view(lengths, at);
+    e = extractor_for(&track, KVSP_EXTRACT_ANNEXB);
+    ck_assert_int_eq(kvsp_extractor_send(e, &frame, append, &out), KVSP_OK);
+    ck_assert_uint_eq(out.len, sizeof wanted);
+    ck_assert_mem_eq(out.data, wanted, sizeof wanted);
+    kvsp_extractor_free(e);
+    bytes_free(&out);
+  }
+  ck_assert_int_eq(messages, 0);
+  av_log_set_callback(av_log_default_callback);
+}
+END_TEST
+
 /* Another CodecPrivate is followed, another CodecID is not. */
 START_TEST(a_changing_track) {
   static const uint8_t mono[2] = {0x11, 0x88};
@@ -573,6 +612,7 @@ static Suite *suite(void) {
   tcase_add_test(t, h265_has_its_sets);
   tcase_add_test(t, damage_is_told_and_survived);
   tcase_add_test(t, a_jpeg_that_is_cut_off);
+  tcase_add_test(t, lengths_become_start_codes);
   tcase_add_test(t, a_changing_track);
   tcase_add_test(t, a_codec_state_counts);
   tcase_add_test(t, misuse);

@@ -1,7 +1,8 @@
 /*
- * extractor.c - frames of one track to an elementary stream.  Knows which
- * filter of libavcodec does what, and when to start it anew; the changes to
- * the bytes are the filters' (H.264, H.265, MJPEG), adts.h's and sound.h's.
+ * extractor.c - frames of one track to an elementary stream.  Knows what does
+ * which change, and when to start it anew; the changes to the bytes are
+ * nal.h's, adts.h's, sound.h's, and those of libavcodec's filters (parameter
+ * sets, MJPEG).
  */
 #include <kvsparse/extractor.h>
 #include <libavcodec/bsf.h>
@@ -27,9 +28,8 @@ struct kvsp_extractor {
   uint64_t fragment;       /* ... until this one ends                       */
   struct codec codec;
   struct nal_config nal;
-  AVBSFContext *to_start_codes; /* h264_mp4toannexb, hevc_mp4toannexb        */
-  AVBSFContext *add_sets;       /* dump_extra; NULL: there are none          */
-  AVBSFContext *add_tables;     /* mjpeg2jpeg                               */
+  AVBSFContext *add_sets;   /* dump_extra; NULL: there are none          */
+  AVBSFContext *add_tables; /* mjpeg2jpeg                               */
   struct adts adts;
   const char *adts_fault; /* why no header can be made; NULL: it can         */
   struct sound *sound;
@@ -80,21 +80,6 @@ static int alloc_filter(AVBSFContext **out, const char *name,
   return 0;
 }
 
-/* A configuration record without parameter sets: all it says is that frames
- * have lengths. */
-static int set_empty_record(const kvsp_extractor *e, AVCodecParameters *par) {
-  uint8_t avc[7] = {1, 66, 0, 30, 0xfc, 0xe0, 0};
-  uint8_t hevc[23] = {1, [21] = 0xfc};
-  int is_avc = e->codec.nal == NAL_CODEC_AVC;
-  size_t size = is_avc ? sizeof avc : sizeof hevc;
-  int rc = set_extradata(par, size);
-  if (rc < 0) return rc;
-  avc[4] |= (uint8_t)(e->nal.length_size - 1);
-  hevc[21] |= (uint8_t)(e->nal.length_size - 1);
-  memcpy(par->extradata, is_avc ? avc : hevc, size);
-  return 0;
-}
-
 static int set_start_codes(const kvsp_extractor *e, AVCodecParameters *par) {
   size_t size = kvsp_av_nal_extradata(&e->nal, NAL_START_CODES, NULL);
   int rc = set_extradata(par, size);
@@ -107,19 +92,6 @@ static int is_type(const kvsp_extractor *e, unsigned first_byte, unsigned avc,
                    unsigned hevc) {
   return e->codec.nal == NAL_CODEC_AVC ? (first_byte & 31u) == avc
                                        : (first_byte >> 1 & 63u) == hevc;
-}
-
-/* It would put the sets right before the picture, and behind the messages (SEI)
- * that may need them: so it gets none, that is add_sets' work. */
-static int open_to_start_codes(kvsp_extractor *e) {
-  int rc = alloc_filter(
-      &e->to_start_codes,
-      e->codec.nal == NAL_CODEC_AVC ? "h264_mp4toannexb" : "hevc_mp4toannexb",
-      e->codec.id);
-  if (rc >= 0) rc = set_empty_record(e, e->to_start_codes->par_in);
-  if (rc >= 0) rc = av_bsf_init(e->to_start_codes);
-  if (rc < 0) av_bsf_free(&e->to_start_codes);
-  return rc;
 }
 
 /* Puts the sets of CodecPrivate before each packet that is flagged as key. */
@@ -154,7 +126,6 @@ static int filter_packet(kvsp_extractor *e, AVBSFContext *filter) {
 /* Opening and closing. */
 
 static void close_codec(kvsp_extractor *e) {
-  av_bsf_free(&e->to_start_codes);
   av_bsf_free(&e->add_sets);
   av_bsf_free(&e->add_tables);
   kvsp_av_sound_free(e->sound);
@@ -304,19 +275,26 @@ static int deliver_raw(kvsp_extractor *e, const kvsp_frame *frame) {
   return deliver(e, &extract);
 }
 
-/* The frame's bytes, with room in front of them. */
-static int fill_packet(kvsp_extractor *e, const kvsp_frame *frame,
-                       size_t room) {
+/* An empty packet of that size. */
+static int new_packet(kvsp_extractor *e, const kvsp_frame *frame, size_t size) {
   int rc;
-  if (frame->data.len > INT32_MAX - AV_INPUT_BUFFER_PADDING_SIZE - room)
+  if (size > INT32_MAX - AV_INPUT_BUFFER_PADDING_SIZE)
     return fail_with(e, KVSP_ERR_CODEC, "the frame is too large");
-  rc = av_new_packet(e->packet, (int)(frame->data.len + room));
+  rc = av_new_packet(e->packet, (int)size);
   if (rc < 0) return fail_codec(e, rc);
-  memcpy(e->packet->data + room, frame->data.data, frame->data.len);
   e->packet->pts =
       frame->pts_ns == KVSP_TIME_NONE ? AV_NOPTS_VALUE : frame->pts_ns;
   if (frame->flags & KVSP_FRAME_KEY) e->packet->flags |= AV_PKT_FLAG_KEY;
   return KVSP_OK;
+}
+
+/* The frame's bytes, with room in front of them. */
+static int fill_packet(kvsp_extractor *e, const kvsp_frame *frame,
+                       size_t room) {
+  int rc = new_packet(e, frame, frame->data.len + room);
+  if (rc == KVSP_OK)
+    memcpy(e->packet->data + room, frame->data.data, frame->data.len);
+  return rc;
 }
 
 /* 1 when the units bring a sequence parameter set of their own: one from
@@ -357,17 +335,15 @@ static int put_sets(kvsp_extractor *e, const kvsp_frame *frame) {
   return rc;
 }
 
-static int make_start_codes(kvsp_extractor *e, enum nal_framing framing) {
-  int rc;
-  if (framing == NAL_START_CODES) return KVSP_OK;
-  if (!e->to_start_codes) {
-    rc = open_to_start_codes(e);
-    if (rc < 0) {
-      av_packet_unref(e->packet);
-      return fail_codec(e, rc);
-    }
-  }
-  return filter_packet(e, e->to_start_codes);
+/* Lengths become start codes here: libavcodec's filters for that print when
+ * there are no parameter sets, which are none of their business. */
+static int fill_with_start_codes(kvsp_extractor *e, const kvsp_frame *frame) {
+  unsigned length_size = e->nal.length_size;
+  size_t size = kvsp_av_nal_start_codes(frame->data, length_size, NULL);
+  int rc = new_packet(e, frame, size);
+  if (rc == KVSP_OK)
+    kvsp_av_nal_start_codes(frame->data, length_size, e->packet->data);
+  return rc;
 }
 
 static int send_annexb(kvsp_extractor *e, const kvsp_frame *frame) {
@@ -377,8 +353,8 @@ static int send_annexb(kvsp_extractor *e, const kvsp_frame *frame) {
   if (framing == NAL_UNKNOWN)
     return fail_with(e, KVSP_ERR_CODEC,
                      "the frame is not made of whole NAL units");
-  rc = fill_packet(e, frame, 0);
-  if (rc == KVSP_OK) rc = make_start_codes(e, framing);
+  rc = framing == NAL_LENGTHS ? fill_with_start_codes(e, frame)
+                              : fill_packet(e, frame, 0);
   if (rc != KVSP_OK) return rc;
   if (e->add_sets && frame->flags & KVSP_FRAME_KEY) {
     rc = put_sets(e, frame);

@@ -232,3 +232,17 @@ size_t kvsp_av_nal_extradata(const struct nal_config *config,
   }
   return o.len;
 }
+
+/* Four bytes each: Annex B wants them for the first unit of a picture and for
+ * parameter sets, and allows them everywhere. */
+size_t kvsp_av_nal_start_codes(kvsp_view frame, unsigned length_size,
+                               uint8_t *out) {
+  struct cursor c = {frame.data, frame.len, 1};
+  struct output o = {out, 0};
+  while (c.ok && c.len > 0) {
+    kvsp_view unit = take(&c, take_number(&c, length_size));
+    put_number(&o, 1, 4);
+    put(&o, unit);
+  }
+  return o.len;
+}

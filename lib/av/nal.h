@@ -35,6 +35,11 @@ void kvsp_av_nal_config(struct nal_config *out, enum nal_codec codec,
 /* The form of a frame.  NAL_UNKNOWN when it is neither, or damaged. */
 enum nal_framing kvsp_av_nal_framing(kvsp_view frame, unsigned length_size);
 
+/* A frame whose form is NAL_LENGTHS, with start codes instead: the size in
+ * bytes.  With out NULL it only says the size. */
+size_t kvsp_av_nal_start_codes(kvsp_view frame, unsigned length_size,
+                               uint8_t *out);
+
 /*
  * The extradata that tell a decoder to expect frames of that form: the size
  * in bytes, 0 for none.  With out NULL it only says the size; otherwise out

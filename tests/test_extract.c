@@ -406,6 +406,8 @@ START_TEST(a_jpeg_that_is_cut_off) {
   static const uint8_t jpeg[] = {0xFF, 0xD8, 0xFF, 0xE0, 0, 16, 'A',  'V', 'I',
                                  '1',  0,    0,    0,    0, 0,  0,    0,   0,
                                  0,    0,    0xFF, 0xDB, 0, 2,  0xFF, 0xD9};
+  static const uint8_t no_jpeg[] = {0xFF, 0xD9, 0xFF, 0xE0, 0, 2, 'A',
+                                    'V',  'I',  '1',  0,    0, 0, 0};
   struct bytes out = {0};
   kvsp_track track;
   kvsp_frame frame;
@@ -426,8 +428,15 @@ START_TEST(a_jpeg_that_is_cut_off) {
     ck_assert_int_eq(messages, 0);
     free(copy);
   }
-  av_log_set_callback(av_log_default_callback);
   ck_assert_uint_gt(out.len, sizeof jpeg);
+  out.len = 0; /* what is no JPEG at all is left as it is */
+  frame.data = view(jpeg + 1, sizeof jpeg - 1);
+  ck_assert_int_eq(kvsp_extractor_send(e, &frame, append, &out), KVSP_OK);
+  frame.data = view(no_jpeg, sizeof no_jpeg);
+  ck_assert_int_eq(kvsp_extractor_send(e, &frame, append, &out), KVSP_OK);
+  ck_assert_uint_eq(out.len, sizeof jpeg - 1 + sizeof no_jpeg);
+  ck_assert_int_eq(messages, 0);
+  av_log_set_callback(av_log_default_callback);
   kvsp_extractor_free(e);
   bytes_free(&out);
 }

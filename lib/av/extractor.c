@@ -377,7 +377,8 @@ static int send_adts(kvsp_extractor *e, const kvsp_frame *frame) {
 
 /* Those of AVI say so, and leave out their Huffman tables. */
 static int lacks_tables(kvsp_view frame) {
-  return frame.len > 10 && memcmp(frame.data + 6, "AVI1", 4) == 0;
+  return frame.len > 10 && frame.data[0] == 0xFF && frame.data[1] == 0xD8 &&
+         memcmp(frame.data + 6, "AVI1", 4) == 0;
 }
 
 /* Shorter than its first segment says: the filter would print that. */

@@ -17,11 +17,11 @@
 
 #include "command.h"
 #include "faults.h"
+#include "feed.h"
 #include "images.h"
 #include "message.h"
 #include "options.h"
 #include "picture_name.h"
-#include "progress.h"
 #include "signals.h"
 #include "source.h"
 #include "stream_options.h"
@@ -59,7 +59,6 @@ struct dump {
   struct images *images;
   kvsp_pictures *pictures;
   struct source source;
-  struct progress progress;
   uint64_t written;
   struct faults faults;
   uint64_t gaps;
@@ -452,42 +451,25 @@ static void close_all(struct dump *dump) {
   picture_names_free(&dump->names);
 }
 
-static void show_progress(struct dump *dump) {
-  char note[64];
-  if (!dump->progress.enabled) return;
-  snprintf(note, sizeof note, "%" PRIu64 " pictures", dump->written);
-  progress_update(&dump->progress, dump->source.offset, note);
+static void tell_progress(void *user, char *note, size_t size) {
+  const struct dump *dump = user;
+  snprintf(note, size, "%" PRIu64 " pictures", dump->written);
 }
 
-/* One piece of input, or the end of it.  False: stop. */
-static bool visit(struct dump *dump, const void *data, size_t length,
-                  unsigned flags) {
-  int rc = kvsp_pictures_visit(dump->pictures, data, length, flags, on_picture,
-                               dump);
-  show_progress(dump);
-  if (rc == KVSP_OK) return true;
-  if (rc == KVSP_END || rc == KVSP_PAUSED) return false;
-  faults_tell_error(&dump->faults, dump->source.name,
-                    kvsp_pictures_error(dump->pictures), rc);
-  dump->cannot_read = true;
-  return false;
+static int take(void *user, const void *data, size_t length, unsigned flags) {
+  struct dump *dump = user;
+  return kvsp_pictures_visit(dump->pictures, data, length, flags, on_picture,
+                             dump);
 }
 
 static void read_all(struct dump *dump) {
-  const void *data = NULL;
-  size_t length = 0;
-  int rc = 0;
-
-  progress_start(&dump->progress, dump->source.size);
-  for (;;) {
-    rc = source_read(&dump->source, &data, &length);
-    if (rc <= 0) break;
-    if (!visit(dump, data, length, 0)) goto done;
-  }
-  if (rc < 0) dump->cannot_read = true;
-  visit(dump, NULL, 0, KVSP_FINAL);
-done:
-  progress_end(&dump->progress);
+  const struct feed feed = {take, tell_progress, dump};
+  int rc = feed_all(&dump->source, &feed);
+  if (dump->source.failed) dump->cannot_read = true;
+  if (rc == KVSP_OK || rc == KVSP_END || rc == KVSP_PAUSED) return;
+  faults_tell_error(&dump->faults, dump->source.name,
+                    kvsp_pictures_error(dump->pictures), rc);
+  dump->cannot_read = true;
 }
 
 static const char *plural(uint64_t count) {

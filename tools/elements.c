@@ -15,10 +15,10 @@
 
 #include "command.h"
 #include "faults.h"
+#include "feed.h"
 #include "message.h"
 #include "options.h"
 #include "output.h"
-#include "progress.h"
 #include "source.h"
 #include "stream_options.h"
 #include "text.h"
@@ -216,22 +216,16 @@ static int drain(struct elements *e) {
   return status;
 }
 
+static int take(void *user, const void *data, size_t length, unsigned flags) {
+  struct elements *e = user;
+  int status = kvsp_tokenizer_input(e->tokenizer, data, length, flags);
+  if (status == KVSP_OK) status = drain(e);
+  return status == KVSP_NEED_INPUT ? KVSP_OK : status;
+}
+
 static int read_all(struct elements *e) {
-  struct progress progress;
-  const void *data;
-  size_t length;
-  int got;
-  int status;
-  progress_start(&progress, e->source.size);
-  do {
-    got = source_read(&e->source, &data, &length);
-    if (got <= 0) length = 0;
-    status = kvsp_tokenizer_input(e->tokenizer, length > 0 ? data : NULL,
-                                  length, got > 0 ? 0 : KVSP_FINAL);
-    if (status == KVSP_OK) status = drain(e);
-    progress_update(&progress, e->source.offset, NULL);
-  } while (status == KVSP_NEED_INPUT && got > 0);
-  progress_end(&progress);
+  const struct feed feed = {take, NULL, e};
+  int status = feed_all(&e->source, &feed);
   finish_blob(e);
   return status < 0 || e->faulty || e->source.failed ? EXIT_FAILED : EXIT_WELL;
 }

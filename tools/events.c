@@ -13,11 +13,11 @@
 
 #include "command.h"
 #include "faults.h"
+#include "feed.h"
 #include "json_items.h"
 #include "message.h"
 #include "options.h"
 #include "output.h"
-#include "progress.h"
 #include "source.h"
 #include "stream_options.h"
 
@@ -202,20 +202,7 @@ static int on_item(void *user, const kvsp_item *item) {
 }
 
 static int read_all(struct events *e) {
-  struct progress progress;
-  const void *data;
-  size_t length;
-  int got;
-  int status = KVSP_OK;
-  progress_start(&progress, e->source.size);
-  do {
-    got = source_read(&e->source, &data, &length);
-    if (got <= 0) length = 0;
-    status = kvsp_reader_visit(e->reader, length > 0 ? data : NULL, length,
-                               got > 0 ? 0 : KVSP_FINAL, on_item, e);
-    progress_update(&progress, e->source.offset, NULL);
-  } while (status == KVSP_OK && got > 0);
-  progress_end(&progress);
+  int status = feed_reader(&e->source, e->reader, on_item, e);
   if (status < 0 && status != STOPPED)
     faults_tell_error(&e->faults, e->source.name, kvsp_reader_error(e->reader),
                       status);

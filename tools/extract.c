@@ -27,10 +27,10 @@
 #include "extract_options.h"
 #include "extract_track.h"
 #include "faults.h"
+#include "feed.h"
 #include "held_frames.h"
 #include "message.h"
 #include "picture_name.h"
-#include "progress.h"
 #include "signals.h"
 #include "sound_writer.h"
 #include "source.h"
@@ -46,7 +46,6 @@ struct extract {
   struct extract_options options;
   struct source source;
   kvsp_reader *reader;
-  struct progress progress;
   struct faults faults;
   struct extract_track tracks[2];
   bool found[2];
@@ -429,40 +428,25 @@ static int open_all(struct extract *x) {
   return new_reader(x);
 }
 
-static void show_progress(struct extract *x) {
-  char note[64];
-  if (!x->progress.enabled) return;
-  snprintf(note, sizeof note, "%" PRIu64 " frames",
+static void tell_progress(void *user, char *note, size_t size) {
+  const struct extract *x = user;
+  snprintf(note, size, "%" PRIu64 " frames",
            x->tracks[0].frames + x->tracks[1].frames);
-  progress_update(&x->progress, x->source.offset, note);
 }
 
-/* One piece of input, or the end of it.  False: stop. */
-static bool visit(struct extract *x, const void *data, size_t length,
-                  unsigned flags) {
-  int rc = kvsp_reader_visit(x->reader, data, length, flags, on_item, x);
-  show_progress(x);
-  if (rc == KVSP_OK) return true;
-  if (rc == KVSP_END || rc == KVSP_PAUSED) return false;
-  faults_tell_error(&x->faults, x->source.name, kvsp_reader_error(x->reader),
-                    rc);
-  x->gaps++;
-  return false;
+static int take(void *user, const void *data, size_t length, unsigned flags) {
+  struct extract *x = user;
+  return kvsp_reader_visit(x->reader, data, length, flags, on_item, x);
 }
 
 static void read_all(struct extract *x) {
-  const void *data = NULL;
-  size_t length = 0;
-  int rc = source_read(&x->source, &data, &length);
-  progress_start(&x->progress, x->source.size);
-  while (rc > 0) {
-    if (!visit(x, data, length, 0)) goto done;
-    rc = source_read(&x->source, &data, &length);
-  }
-  if (rc < 0) x->gaps++;
-  visit(x, NULL, 0, KVSP_FINAL);
-done:
-  progress_end(&x->progress);
+  const struct feed feed = {take, tell_progress, x};
+  int rc = feed_all(&x->source, &feed);
+  if (x->source.failed) x->gaps++;
+  if (rc == KVSP_OK || rc == KVSP_END || rc == KVSP_PAUSED) return;
+  faults_tell_error(&x->faults, x->source.name, kvsp_reader_error(x->reader),
+                    rc);
+  x->gaps++;
 }
 
 /* What is still inside of decoders, and the files. */

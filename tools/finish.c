@@ -16,10 +16,10 @@
 
 #include "command.h"
 #include "faults.h"
+#include "feed.h"
 #include "message.h"
 #include "options.h"
 #include "output_file.h"
-#include "progress.h"
 #include "signals.h"
 #include "source.h"
 #include "stream_options.h"
@@ -44,7 +44,6 @@ struct finish {
   uint64_t position; /* of output.stream                                    */
   uint64_t files;    /* begun                                               */
   uint64_t written;  /* of them, whole                                      */
-  struct progress progress;
   struct faults faults;
   uint64_t unknown, wrapped; /* frames that were left out                   */
   bool cannot_write;         /* complained about                            */
@@ -307,19 +306,7 @@ static int on_item(void *user, const kvsp_item *item) {
 }
 
 static void read_all(struct finish *f) {
-  const void *data = NULL;
-  size_t length = 0;
-  int got = 0;
-  int rc = KVSP_OK;
-  progress_start(&f->progress, f->source.size);
-  do {
-    got = source_read(&f->source, &data, &length);
-    if (got <= 0) length = 0;
-    rc = kvsp_reader_visit(f->reader, length > 0 ? data : NULL, length,
-                           got > 0 ? 0 : KVSP_FINAL, on_item, f);
-    progress_update(&f->progress, f->source.offset, NULL);
-  } while (rc == KVSP_OK && got > 0);
-  progress_end(&f->progress);
+  int rc = feed_reader(&f->source, f->reader, on_item, f);
   if (rc < 0 && !f->cannot_write) {
     faults_tell_error(&f->faults, f->source.name, kvsp_reader_error(f->reader),
                       rc);

@@ -12,13 +12,13 @@
 
 #include "command.h"
 #include "faults.h"
+#include "feed.h"
 #include "info_json.h"
 #include "info_live.h"
 #include "info_table.h"
 #include "message.h"
 #include "options.h"
 #include "output.h"
-#include "progress.h"
 #include "source.h"
 #include "stream_options.h"
 #include "summary.h"
@@ -75,20 +75,7 @@ static int on_item(void *user, const kvsp_item *item) {
 }
 
 static int read_all(struct info *info) {
-  struct progress progress;
-  const void *data;
-  size_t length;
-  int got;
-  int status;
-  progress_start(&progress, info->source.size);
-  do {
-    got = source_read(&info->source, &data, &length);
-    if (got <= 0) length = 0;
-    status = kvsp_reader_visit(info->reader, length > 0 ? data : NULL, length,
-                               got > 0 ? 0 : KVSP_FINAL, on_item, info);
-    progress_update(&progress, info->source.offset, NULL);
-  } while (status == KVSP_OK && got > 0);
-  progress_end(&progress);
+  int status = feed_reader(&info->source, info->reader, on_item, info);
   info->summary.bytes = info->source.offset;
   summary_finish(&info->summary);
   if (status < 0 && !output_failed()) /* which was said already */

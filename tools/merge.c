@@ -11,11 +11,11 @@
 
 #include "command.h"
 #include "faults.h"
+#include "feed.h"
 #include "merge_name.h"
 #include "message.h"
 #include "options.h"
 #include "output_file.h"
-#include "progress.h"
 #include "signals.h"
 #include "source.h"
 #include "stream_options.h"
@@ -273,26 +273,16 @@ static int on_item(void *user, const kvsp_item *item) {
   return 0;
 }
 
+static int take(void *user, const void *data, size_t length, unsigned flags) {
+  struct merge *m = user;
+  int rc = kvsp_merger_write(m->merger, data, length, flags);
+  int flushed = rc == KVSP_OK || rc == KVSP_END ? flush(m) : KVSP_OK;
+  return flushed != KVSP_OK ? flushed : rc;
+}
+
 static int read_pieces(struct merge *m) {
-  struct progress progress;
-  const void *data;
-  size_t length;
-  int got;
-  int rc;
-  progress_start(&progress, m->source.size);
-  do {
-    got = source_read(&m->source, &data, &length);
-    if (got <= 0) length = 0;
-    rc = kvsp_merger_write(m->merger, length > 0 ? data : NULL, length,
-                           got > 0 ? 0 : KVSP_FINAL);
-    if (rc == KVSP_OK || rc == KVSP_END) {
-      int flushed = flush(m);
-      if (flushed != KVSP_OK) rc = flushed;
-    }
-    progress_update(&progress, m->source.offset, NULL);
-  } while (rc == KVSP_OK && got > 0);
-  progress_end(&progress);
-  return rc;
+  const struct feed feed = {take, NULL, m};
+  return feed_all(&m->source, &feed);
 }
 
 /* What could not be written although it is whole. */

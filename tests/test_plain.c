@@ -1,8 +1,8 @@
 /*
  * test_plain.c - the reader's fast path (lib/core/reader_plain.c) gives what
- * its steps give, and the tokenizer's short cut (tokenizer_next.c) what its own
- * steps give: every stream is read with both and with neither, however it is
- * cut and damaged.
+ * its steps give, and the tokenizer's short cuts (tokenizer_next.c) what its
+ * own steps give: every stream is read with both and with neither, however it
+ * is cut and damaged.
  */
 #include <check.h>
 #include <stdio.h>
@@ -262,6 +262,112 @@ static void build_odd_heads(struct bytes *b) {
   }
 }
 
+/* A string that is told in so many bytes. */
+static void put_string(struct bytes *b, uint64_t id, unsigned size_length,
+                       const char *value) {
+  stream_header(b, id, strlen(value), size_length);
+  bytes_append(b, value, strlen(value));
+}
+
+/* What a SimpleTag may hold; whether it is a TagName and a TagString. */
+static const struct {
+  const char *content; /* n: name, s: string, N, S: their sizes in 8 bytes,
+                          e, E: the two when empty, 0: a string with a NUL,
+                          l: a language, b: binary, v: a Void, t: another
+                          SimpleTag, x: a string that is longer than all of it,
+                          u: one of unknown size, L: a long string, M: a long
+                          name */
+  bool is_whole;
+} tag_contents[] = {
+    {"ns", true},   {"NS", true},   {"nS", true},   {"Ns", true},
+    {"es", true},   {"nE", true},   {"eE", true},   {"n0", true},
+    {"nL", true},   {"Ms", true},   {"sn", false},  {"n", false},
+    {"s", false},   {"", false},    {"e", false},   {"nss", false},
+    {"nns", false}, {"nls", false}, {"nsl", false}, {"nb", false},
+    {"nvs", false}, {"nsv", false}, {"vns", false}, {"nts", false},
+    {"nst", false}, {"nx", false},  {"nu", false},  {"uns", false}};
+#define TAG_CONTENTS (unsigned)(sizeof tag_contents / sizeof *tag_contents)
+
+static void put_tag_content(struct bytes *b, char what) {
+  static const char with_nul[] = "a\0b";
+  size_t begin;
+  switch (what) {
+    case 'n': put_string(b, KVSP_ID_TAG_NAME, 0, "PART"); break;
+    case 's': put_string(b, KVSP_ID_TAG_STRING, 0, "what it says"); break;
+    case 'N': put_string(b, KVSP_ID_TAG_NAME, 8, "MimeType"); break;
+    case 'S': put_string(b, KVSP_ID_TAG_STRING, 8, "audio/L16;rate=8"); break;
+    case 'e': put_string(b, KVSP_ID_TAG_NAME, 1, ""); break;
+    case 'E': put_string(b, KVSP_ID_TAG_STRING, 2, ""); break;
+    case '0': mux_binary(b, KVSP_ID_TAG_STRING, with_nul, 3); break;
+    case 'l': put_string(b, KVSP_ID_TAG_LANGUAGE, 0, "und"); break;
+    case 'b': mux_binary(b, KVSP_ID_TAG_BINARY, "1234", 4); break;
+    case 'v': mux_binary(b, KVSP_ID_VOID, "12", 2); break;
+    case 'x': stream_header(b, KVSP_ID_TAG_STRING, 1000, 2); break;
+    case 'u': stream_header(b, KVSP_ID_TAG_STRING, KVSP_SIZE_UNKNOWN, 1); break;
+    case 'L': put_document_in(b, KVSP_ID_TAG_STRING, 300); break;
+    case 'M': put_document_in(b, KVSP_ID_TAG_NAME, 300); break;
+    default:
+      begin = mux_begin(b, KVSP_ID_SIMPLE_TAG);
+      put_string(b, KVSP_ID_TAG_NAME, 0, "inner");
+      put_string(b, KVSP_ID_TAG_STRING, 0, "one");
+      mux_end(b, begin);
+      break;
+  }
+}
+
+static void put_simple_tag(struct bytes *b, unsigned which) {
+  size_t begin = mux_begin(b, KVSP_ID_SIMPLE_TAG);
+  for (const char *c = tag_contents[which].content; *c; c++)
+    put_tag_content(b, *c);
+  mux_end(b, begin);
+}
+
+/* Fragments with one such tag among those that are usual, before and behind
+ * the Cluster, and with all of them. */
+static void build_odd_tags(struct bytes *b) {
+  for (unsigned which = 0; which <= TAG_CONTENTS; which++) {
+    size_t tags, tag;
+    mux_document(b);
+    mux_info(b, 0);
+    build_tracks(b);
+    mux_head_tags(b, "12", "1.5", "1.5");
+    for (unsigned behind = 0; behind < 2; behind++) {
+      tags = mux_begin(b, KVSP_ID_TAGS);
+      tag = mux_begin(b, KVSP_ID_TAG);
+      for (unsigned i = 0; i < TAG_CONTENTS; i++)
+        if (i == which || which == TAG_CONTENTS) put_simple_tag(b, i);
+      mux_end(b, tag);
+      mux_end(b, tags);
+      if (behind) continue;
+      mux_cluster(b, which * 1000);
+      build_frame(b, 1, 7, 0x80, 40, which);
+    }
+    mux_tail_tags(b, "12", "0");
+  }
+}
+
+/* A tag that makes no sense before one that does, and a document without an
+ * EBML header. */
+static void build_torn_tags(struct bytes *b) {
+  size_t tags, tag, torn;
+  mux_document(b);
+  mux_info(b, 0);
+  build_tracks(b);
+  tags = mux_begin(b, KVSP_ID_TAGS);
+  tag = mux_begin(b, KVSP_ID_TAG);
+  torn = mux_begin(b, KVSP_ID_SIMPLE_TAG);
+  bytes_append(b, "\0no element", 11);
+  mux_end(b, torn);
+  put_simple_tag(b, 0);
+  mux_end(b, tag);
+  mux_end(b, tags);
+  mux_begin_unknown(b, KVSP_ID_SEGMENT, 8);
+  mux_info(b, 0);
+  build_tracks(b);
+  mux_cluster(b, 9);
+  build_frame(b, 1, 0, 0x80, 40, 1);
+}
+
 /* An ID of 5 bytes where the EBML header allows that, and where it does not. */
 static void build_long_ids(struct bytes *b) {
   static const uint8_t element[] = {0x08, 0x12, 0x34, 0x56, 0x78, 0x81, 0};
@@ -297,6 +403,8 @@ static const struct {
                {"special", build_special},
                {"far", build_far},
                {"odd heads", build_odd_heads},
+               {"odd tags", build_odd_tags},
+               {"torn tags", build_torn_tags},
                {"long IDs", build_long_ids}};
 #define STREAMS (int)(sizeof streams / sizeof *streams)
 
@@ -357,6 +465,63 @@ START_TEST(nearly_all_frames_are_plain) {
   ck_assert_uint_eq(frames, 3 * (60 + 3 * 3));
   ck_assert_uint_ge(plain, 3 * 50);
   kvsp_reader_free(r);
+  bytes_free(&b);
+}
+END_TEST
+
+/* Up to the SimpleTag's begin, or its end. */
+static kvsp_tokenizer *at_simple_tag(const struct bytes *b, uint32_t type,
+                                     bool steps_only) {
+  kvsp_tokenizer *t = NULL;
+  const kvsp_event *e;
+  ck_assert_int_eq(kvsp_tokenizer_new(&t, NULL), KVSP_OK);
+  t->recovers = true;
+  t->steps_only = steps_only;
+  ck_assert_int_eq(kvsp_tokenizer_input(t, b->data, b->len, 0), KVSP_OK);
+  do ck_assert_int_eq(kvsp_tokenizer_next(t, &e), KVSP_OK);
+  while (e->type != type || e->id != KVSP_ID_SIMPLE_TAG);
+  return t;
+}
+
+static void expect_same_state(const kvsp_tokenizer *a,
+                              const kvsp_tokenizer *b) {
+  ck_assert_int_eq((int)a->state, (int)b->state);
+  ck_assert_int_eq(memcmp(&a->event, &b->event, sizeof a->event), 0);
+  ck_assert_uint_eq(a->window.offset, b->window.offset);
+  ck_assert_uint_eq(a->window.hold, b->window.hold);
+  ck_assert_uint_eq(a->window.left, b->window.left);
+  ck_assert_uint_eq(a->depth, b->depth);
+  ck_assert_uint_eq(a->close_to, b->close_to);
+  ck_assert_uint_eq(a->delivered, b->delivered);
+  ck_assert_uint_eq(a->header.id_size, b->header.id_size);
+  ck_assert_uint_eq(a->doubtful, b->doubtful);
+  ck_assert_uint_eq(a->holds_unknown, b->holds_unknown);
+  ck_assert_uint_eq(a->holds_odd_block, b->holds_odd_block);
+  ck_assert_uint_eq(a->examined, b->examined);
+}
+
+/* What is taken whole leaves the tokenizer as the events do; _i is the tag. */
+START_TEST(whole_tags_leave_all_as_steps_do) {
+  bool is_whole = tag_contents[_i].is_whole;
+  kvsp_view name = {NULL, 0}, string = {NULL, 0};
+  kvsp_tokenizer *whole, *steps;
+  struct bytes b = {0};
+  size_t tags, tag;
+  mux_document(&b);
+  tags = mux_begin(&b, KVSP_ID_TAGS);
+  tag = mux_begin(&b, KVSP_ID_TAG);
+  put_simple_tag(&b, (unsigned)_i);
+  mux_end(&b, tag);
+  mux_end(&b, tags);
+  whole = at_simple_tag(&b, KVSP_EVENT_MASTER_BEGIN, false);
+  ck_assert_int_eq(kvsp_tokenizer_tag_at_hand(whole, &name, &string), is_whole);
+  if (is_whole) {
+    kvsp_tokenizer_take_tag(whole, name);
+    steps = at_simple_tag(&b, KVSP_EVENT_MASTER_END, true);
+    expect_same_state(whole, steps);
+    kvsp_tokenizer_free(steps);
+  }
+  kvsp_tokenizer_free(whole);
   bytes_free(&b);
 }
 END_TEST
@@ -446,6 +611,8 @@ static Suite *plain_suite(void) {
   tcase_add_loop_test(t, sound_streams, 0, STREAMS);
   tcase_add_loop_test(t, damaged_streams, 0, STREAMS);
   tcase_add_test(t, nearly_all_frames_are_plain);
+  tcase_add_loop_test(t, whole_tags_leave_all_as_steps_do, 0,
+                      (int)TAG_CONTENTS);
   tcase_add_loop_test(t, a_frame_is_there_until_the_next_call, 0, 3);
   if (corpus_is_there())
     tcase_add_loop_test(t, real_streams, 0, FOLDERS);

@@ -146,13 +146,25 @@ static int end_track(struct document *d, const kvsp_limits *limits) {
   return rc;
 }
 
-static void end_simple_tag(struct document *d) {
-  const kvsp_tag *tag = kvsp_tags_end(&d->tag_builder);
+static void end_simple_tag(struct document *d, const kvsp_tag *tag) {
   if (!tag || tag->depth > 0) return;
   kvsp_fragment_apply_tag(&d->shown, tag);
   if (!kvsp_audio_format_apply_tag(d->audio, tag)) return;
   d->has_audio_format = true;
   set_all_audio(d);
+}
+
+int kvsp_document_simple_tag(struct document *d, kvsp_view name,
+                             kvsp_view string, const kvsp_limits *limits) {
+  const kvsp_tag *tag;
+  int rc;
+  if (d->tag_count >= limits->max_tags) return KVSP_ERR_LIMIT_TAGS;
+  rc = kvsp_tags_add(current_tags(d), &d->tag_builder, &d->arena, name, string,
+                     &tag);
+  if (rc != KVSP_OK) return rc;
+  d->tag_count++;
+  end_simple_tag(d, tag);
+  return KVSP_OK;
 }
 
 int kvsp_document_end_master(struct document *d, uint64_t id,
@@ -162,7 +174,9 @@ int kvsp_document_end_master(struct document *d, uint64_t id,
     case KVSP_ID_CONTENT_ENCODING:
       if (d->open_track) kvsp_track_end_master(d->open_track, id);
       return KVSP_OK;
-    case KVSP_ID_SIMPLE_TAG: end_simple_tag(d); return KVSP_OK;
+    case KVSP_ID_SIMPLE_TAG:
+      end_simple_tag(d, kvsp_tags_end(&d->tag_builder));
+      return KVSP_OK;
     default: return KVSP_OK;
   }
 }

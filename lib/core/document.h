@@ -40,8 +40,8 @@ void kvsp_document_reset(struct document *d);
 void kvsp_document_clear(struct document *d);
 
 /*
- * An element inside the document.  All three ignore elements that they do not
- * need.  KVSP_OK; KVSP_ERR_SCHEMA for a value that cannot be;
+ * An element inside the document.  The first three ignore elements that they
+ * do not need.  KVSP_OK; KVSP_ERR_SCHEMA for a value that cannot be;
  * KVSP_ERR_LIMIT_TRACKS, _TAGS; KVSP_ERR_LIMIT_VALUE at the end of a
  * TrackEntry whose CodecPrivate is larger when it is decompressed; errors of
  * memory.  After a limit or an error of memory the call can be repeated.
@@ -51,6 +51,9 @@ int kvsp_document_begin_master(struct document *d, uint64_t id,
 int kvsp_document_end_master(struct document *d, uint64_t id,
                              const kvsp_limits *limits);
 int kvsp_document_value(struct document *d, uint64_t id, kvsp_view value);
+/* A whole SimpleTag: instead of its begin, its values and its end. */
+int kvsp_document_simple_tag(struct document *d, kvsp_view name,
+                             kvsp_view string, const kvsp_limits *limits);
 /* The open TrackEntry's children, as bytes.  KVSP_OK, errors of memory. */
 int kvsp_document_keep_entry(struct document *d, kvsp_view entry);
 /* The CodecPrivate of the open TrackEntry stays as it is stored. */

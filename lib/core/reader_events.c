@@ -114,6 +114,38 @@ static int begin_unneeded(kvsp_reader *r) {
   return r->flags & KVSP_READ_CHECK_CRC ? KVSP_OK : kvsp_reader_pass_over(r);
 }
 
+/* One inside another that was given up does not become one by itself. */
+static bool is_in_its_tag(const kvsp_reader *r) {
+  return r->event->depth == SIMPLE_TAG_DEPTH + r->document->tag_builder.depth;
+}
+
+/* A short cut: nearly every SimpleTag can be taken whole, instead of by four
+ * events. */
+static int begin_simple_tag(kvsp_reader *r) {
+  kvsp_tokenizer *t = &r->tokenizer;
+  kvsp_view name, string;
+  int rc;
+  if (!kvsp_tokenizer_tag_at_hand(t, &name, &string))
+    return kvsp_document_begin_master(r->document, KVSP_ID_SIMPLE_TAG,
+                                      &t->limits);
+  rc = kvsp_document_simple_tag(r->document, name, string, &t->limits);
+  if (rc != KVSP_OK) return rc;
+  kvsp_tokenizer_take_tag(t, name);
+  r->landed = false;
+  return KVSP_OK;
+}
+
+static int begin_entered(kvsp_reader *r) {
+  uint64_t id = r->event->id;
+  int rc;
+  if (id == KVSP_ID_SEGMENT) r->segment_seen = true;
+  if (id == KVSP_ID_CLUSTER) r->torn = false;
+  rc = id == KVSP_ID_SIMPLE_TAG
+           ? begin_simple_tag(r)
+           : kvsp_document_begin_master(r->document, id, &r->tokenizer.limits);
+  return rc == KVSP_OK ? KVSP_OK : kvsp_reader_status_fault(r, rc);
+}
+
 static int on_master_begin(kvsp_reader *r) {
   const kvsp_event *e = r->event;
   int rc;
@@ -124,16 +156,10 @@ static int on_master_begin(kvsp_reader *r) {
   }
   if (e->flags & KVSP_EVENT_IMPLIED) return begin_implied(r);
   if (e->flags & KVSP_EVENT_MISPLACED) return kvsp_reader_pass_over(r);
-  /* One inside another that was given up does not become one by itself. */
-  if (e->id == KVSP_ID_SIMPLE_TAG &&
-      e->depth != SIMPLE_TAG_DEPTH + r->document->tag_builder.depth)
+  if (e->id == KVSP_ID_SIMPLE_TAG && !is_in_its_tag(r))
     return kvsp_reader_pass_over(r);
   if (e->id == KVSP_ID_BLOCK_GROUP) return kvsp_reader_begin_block_group(r);
-  if (!is_entered(e->id)) return begin_unneeded(r);
-  if (e->id == KVSP_ID_SEGMENT) r->segment_seen = true;
-  if (e->id == KVSP_ID_CLUSTER) r->torn = false;
-  rc = kvsp_document_begin_master(r->document, e->id, &r->tokenizer.limits);
-  return rc == KVSP_OK ? KVSP_OK : kvsp_reader_status_fault(r, rc);
+  return is_entered(e->id) ? begin_entered(r) : begin_unneeded(r);
 }
 
 static int end_track(kvsp_reader *r) {

@@ -16,8 +16,10 @@ void kvsp_tag_list_clear(struct tag_list *list) {
   kvsp_tag_list_init(list, list->memory);
 }
 
-int kvsp_tags_begin(struct tag_list *list, struct tag_builder *builder,
-                    struct arena *arena) {
+/* A new tag, with room for some bytes behind it; nothing is taken when there is
+ * no memory for all of it. */
+static int begin(struct tag_list *list, struct tag_builder *builder,
+                 struct arena *arena, size_t room) {
   void *items = (void *)list->items;
   void *made = NULL;
   struct open_tag *tag;
@@ -25,7 +27,7 @@ int kvsp_tags_begin(struct tag_list *list, struct tag_builder *builder,
                             sizeof *list->items);
   if (rc != KVSP_OK) return rc;
   list->items = items;
-  rc = kvsp_arena_alloc(arena, sizeof *tag, &made);
+  rc = kvsp_arena_alloc(arena, sizeof *tag + room, &made);
   if (rc != KVSP_OK) return rc;
   tag = made;
   tag->outer = builder->open;
@@ -35,6 +37,11 @@ int kvsp_tags_begin(struct tag_list *list, struct tag_builder *builder,
   builder->open = tag;
   builder->depth++;
   return KVSP_OK;
+}
+
+int kvsp_tags_begin(struct tag_list *list, struct tag_builder *builder,
+                    struct arena *arena) {
+  return begin(list, builder, arena, 0);
 }
 
 void kvsp_tags_begin_tag(struct tag_builder *builder) {
@@ -120,6 +127,27 @@ const kvsp_tag *kvsp_tags_end(struct tag_builder *builder) {
   builder->open = tag->outer;
   builder->depth--;
   return &tag->shown;
+}
+
+int kvsp_tags_add(struct tag_list *list, struct tag_builder *builder,
+                  struct arena *arena, kvsp_view name, kvsp_view string,
+                  const kvsp_tag **out) {
+  size_t distance = (size_t)(string.data - name.data);
+  size_t len = distance + string.len;
+  struct open_tag *tag;
+  uint8_t *bytes;
+  int rc = begin(list, builder, arena, len);
+  if (rc != KVSP_OK) return rc;
+  tag = builder->open;
+  bytes = (uint8_t *)(tag + 1);
+  memcpy(bytes, name.data, len);
+  tag->shown.name = kvsp_ebml_string(name);
+  tag->shown.name.data = bytes;
+  tag->shown.value = kvsp_ebml_string(string);
+  tag->shown.value.data = bytes + distance;
+  tag->shown.flags = KVSP_TAG_STRING;
+  *out = kvsp_tags_end(builder);
+  return KVSP_OK;
 }
 
 void kvsp_tags_abort(struct tag_list *list, struct tag_builder *builder) {

@@ -46,6 +46,12 @@ int kvsp_tags_value(struct tag_builder *builder, struct arena *arena,
                     uint64_t id, kvsp_view value);
 /* The innermost SimpleTag ends; returns it, NULL when none was open. */
 const kvsp_tag *kvsp_tags_end(struct tag_builder *builder);
+/* A whole SimpleTag, as by begin, its values and end; name and string lie in
+ * one row, the name first, so that one copy is enough.  KVSP_OK with the tag;
+ * errors of memory, then nothing was taken. */
+int kvsp_tags_add(struct tag_list *list, struct tag_builder *builder,
+                  struct arena *arena, kvsp_view name, kvsp_view string,
+                  const kvsp_tag **out);
 /* Open SimpleTags were cut: they leave the list, with those inside them. */
 void kvsp_tags_abort(struct tag_list *list, struct tag_builder *builder);
 

@@ -101,6 +101,14 @@ int kvsp_tokenizer_trim(kvsp_tokenizer *t);
  * now in t->event, comes at once, by the short cut that it tries first. */
 bool kvsp_tokenizer_next_at_hand(kvsp_tokenizer *t);
 
+/* After the MASTER_BEGIN of a SimpleTag: true when all of it is at hand, and it
+ * is what nearly every one is, a TagName and a TagString.  Nothing is taken;
+ * that is what kvsp_tokenizer_take_tag does, which gets the name back and makes
+ * t->event the SimpleTag's MASTER_END. */
+bool kvsp_tokenizer_tag_at_hand(const kvsp_tokenizer *t, kvsp_view *name,
+                                kvsp_view *string);
+void kvsp_tokenizer_take_tag(kvsp_tokenizer *t, kvsp_view name);
+
 /* After BLOB_BEGIN: the first n bytes of the payload (all, if it is shorter)
  * without taking them.  KVSP_OK; KVSP_NEED_INPUT; KVSP_END when they never
  * come (kvsp_tokenizer_next will say so); errors of memory. */

@@ -7,7 +7,8 @@
  * look at the header and a few comparisons tell all that the steps
  * (tokenizer.c) find out one after the other.  Whatever is in any way special
  * is left to them; a value or a master that is taken here leaves all as they
- * would.
+ * would.  Of these elements more than half are SimpleTags that hold a TagName
+ * and a TagString: they can be taken by one look more, without their events.
  */
 
 static inline void take_delivered(kvsp_tokenizer *t) {
@@ -127,12 +128,53 @@ bool kvsp_tokenizer_next_at_hand(kvsp_tokenizer *t) {
   if (!read_header(t, parent, room, &h)) return false;
   t->examined += h.id_size + h.size_size;
   if (tokenizer_has_doubts(t) && looks_back(t, &h)) return false;
-  if (t->recovers) kvsp_tokenizer_hold_usual(t, h.id);
+  if (t->recovers) tokenizer_hold_usual(t, h.id);
   if (h.info->type == KVSP_TYPE_MASTER)
     begin_master(t, &h);
   else
     show_value(t, &h);
   return true;
+}
+
+/* The value that v begins with, if it has this ID of two bytes; v goes on
+ * behind it. */
+static inline bool read_value(kvsp_view *v, uint64_t id, kvsp_view *value) {
+  uint64_t size;
+  int size_size;
+  if (v->len < 3 || v->data[0] != id >> 8 || v->data[1] != (id & 0xFF))
+    return false;
+  v->data += 2;
+  v->len -= 2;
+  size_size = vint_read_size(*v, &size);
+  if (size_size <= 0 || size > v->len - (size_t)size_size) return false;
+  value->data = v->data + size_size;
+  value->len = (size_t)size;
+  v->data = value->data + value->len;
+  v->len -= (size_t)size_size + value->len;
+  return true;
+}
+
+/* Nothing is in doubt: a SimpleTag's ID proves enough, and what would be held
+ * between its values is not beyond max_frame. */
+bool kvsp_tokenizer_tag_at_hand(const kvsp_tokenizer *t, kvsp_view *name,
+                                kvsp_view *string) {
+  kvsp_view v = window_view(&t->window);
+  uint64_t size = t->event.size;
+  if (!is_between_elements(t) || size > v.len || size > t->limits.max_value ||
+      t->event.header_size + size > t->limits.max_frame)
+    return false;
+  v.len = (size_t)size;
+  return read_value(&v, KVSP_ID_TAG_NAME, name) &&
+         read_value(&v, KVSP_ID_TAG_STRING, string) && v.len == 0;
+}
+
+void kvsp_tokenizer_take_tag(kvsp_tokenizer *t, kvsp_view name) {
+  size_t until_string = (size_t)(name.data + name.len - t->window.at);
+  t->examined += t->event.size;
+  window_take(&t->window, until_string);
+  if (t->recovers) tokenizer_hold_usual(t, KVSP_ID_TAG_STRING);
+  window_take(&t->window, (size_t)t->event.size - until_string);
+  (void)kvsp_tokenizer_master_end(t);
 }
 
 int kvsp_tokenizer_next(kvsp_tokenizer *t, const kvsp_event **event) {

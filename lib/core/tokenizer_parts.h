@@ -51,7 +51,22 @@ static inline void tokenizer_forget_header(kvsp_tokenizer *t) {
 /* An element that makes sense confirms the one before it, which is kept up to
  * here, and is itself in doubt until the next. */
 void kvsp_tokenizer_hold_element(kvsp_tokenizer *t);
-void kvsp_tokenizer_hold_usual(kvsp_tokenizer *t, uint64_t id);
+/* Nothing that is held is in doubt. */
+static inline void tokenizer_forget_doubts(kvsp_tokenizer *t) {
+  t->doubtful = 0;
+  t->holds_unknown = false;
+  t->holds_odd_block = false;
+}
+/* As kvsp_tokenizer_hold_element for one that is no block, known and in its
+ * place, of which no more than its ID is looked at. */
+static inline void tokenizer_hold_usual(kvsp_tokenizer *t, uint64_t id) {
+  bool convincing = id > 0xFF;
+  if (convincing || t->window.hold == WINDOW_NO_HOLD) {
+    t->window.hold = t->window.offset;
+    tokenizer_forget_doubts(t);
+  }
+  if (!convincing) t->doubtful++;
+}
 /* Waits for what tells whether the element here, if it looks like a block, is
  * one.  KVSP_OK; KVSP_NEED_INPUT; errors of memory. */
 int kvsp_tokenizer_need_block(kvsp_tokenizer *t);

@@ -30,12 +30,6 @@ static bool is_convincing(kvsp_tokenizer *t) {
   return looks_like_block(t) == 1;
 }
 
-static void forget_doubts(kvsp_tokenizer *t) {
-  t->doubtful = 0;
-  t->holds_unknown = false;
-  t->holds_odd_block = false;
-}
-
 /* An element that makes sense confirms the one before it, which is kept up to
  * here, and is itself in doubt until the next. */
 void kvsp_tokenizer_hold_element(kvsp_tokenizer *t) {
@@ -43,24 +37,13 @@ void kvsp_tokenizer_hold_element(kvsp_tokenizer *t) {
   if (!t->recovers) return;
   convincing = is_convincing(t);
   if (convincing) kvsp_window_release(&t->window);
-  if (t->window.hold == WINDOW_NO_HOLD) forget_doubts(t);
+  if (t->window.hold == WINDOW_NO_HOLD) tokenizer_forget_doubts(t);
   if (!convincing) t->doubtful++;
   if (!convincing && is_block(t->header.id)) t->holds_odd_block = true;
   if (t->depth <= 2 &&
       (!t->header.info || t->event.flags & KVSP_EVENT_MISPLACED))
     t->holds_unknown = true;
   kvsp_window_hold(&t->window);
-}
-
-/* The same for one that is no block, known and in its place: is_convincing
- * looks at no more than its ID. */
-void kvsp_tokenizer_hold_usual(kvsp_tokenizer *t, uint64_t id) {
-  bool convincing = id > 0xFF;
-  if (convincing || t->window.hold == WINDOW_NO_HOLD) {
-    t->window.hold = t->window.offset;
-    forget_doubts(t);
-  }
-  if (!convincing) t->doubtful++;
 }
 
 /* What tells whether the element here is a block: its first bytes; of a group,
@@ -170,7 +153,7 @@ static bool holds_no_ids(kvsp_tokenizer *t) {
 static void pass_held(kvsp_tokenizer *t) {
   t->searched = t->window.offset;
   t->window.hold = t->window.offset;
-  forget_doubts(t);
+  tokenizer_forget_doubts(t);
 }
 
 bool kvsp_tokenizer_look_back(kvsp_tokenizer *t, bool closes) {
@@ -190,7 +173,7 @@ int kvsp_tokenizer_confirm_block(kvsp_tokenizer *t) {
     return TOKENIZER_GO_ON;
   }
   t->window.hold = t->event.offset;
-  forget_doubts(t);
+  tokenizer_forget_doubts(t);
   return KVSP_OK;
 }
 
@@ -213,7 +196,7 @@ int kvsp_tokenizer_step_held(kvsp_tokenizer *t) {
   if (rc < RESYNC_UNTIL) return swallowed(t, 0, t->suspect, 0);
   kvsp_window_seek(&t->window, t->offset_after);
   t->window.hold = t->searched;
-  forget_doubts(t);
+  tokenizer_forget_doubts(t);
   t->state = t->state_after;
   return TOKENIZER_GO_ON;
 }

@@ -37,7 +37,7 @@ static int add_chunk(struct arena *a, size_t size) {
 }
 
 /* What is there may be anything. */
-static int take(struct arena *a, size_t size, void **out) {
+static inline int take(struct arena *a, size_t size, void **out) {
   struct arena_chunk *chunk = a->chunks;
   if (size > SIZE_MAX / 2) return KVSP_ERR_LIMIT_MEMORY;
   size = aligned(size ? size : 1);

@@ -141,22 +141,25 @@ static void apply_parameter(struct audio_format *format, kvsp_view parameter) {
   if (is_text(name, "channels")) format->channels = (uint32_t)value;
 }
 
-bool kvsp_audio_format_apply_tag(struct audio_format *format,
-                                 const kvsp_tag *tag) {
+/* The value of a MimeType; false when it is not that of raw audio. */
+static bool apply_mime_type(struct audio_format *format, kvsp_view rest) {
   static const char pcm[] = "A_PCM/INT/LIT"; /* so Connect writes it */
   struct audio_format read = {
       .known = true,
       .channels = 1,
       .bit_depth = 16,
       .codec_id = {(const uint8_t *)pcm, sizeof pcm - 1}};
-  kvsp_view rest = tag->value;
-  if (!is_text(tag->name, "MimeType") || !(tag->flags & KVSP_TAG_STRING))
-    return false;
   if (!is_text(take_until(&rest, ';'), "audio/L16")) return false;
   while (rest.len > 0) apply_parameter(&read, take_until(&rest, ';'));
   if (read.sample_rate == 0) return false;
   *format = read;
   return true;
+}
+
+bool kvsp_audio_format_apply_tag(struct audio_format *format,
+                                 const kvsp_tag *tag) {
+  return is_text(tag->name, "MimeType") && tag->flags & KVSP_TAG_STRING &&
+         apply_mime_type(format, tag->value);
 }
 
 int64_t kvsp_fragment_producer_time(const kvsp_fragment *f, int64_t pts_ns) {

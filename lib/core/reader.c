@@ -202,15 +202,25 @@ static int handle_event(kvsp_reader *r) {
   return READER_GO_ON;
 }
 
+/* The next event that comes at once and says something: the values of an EBML
+ * header, which has nothing but the tokenizer's rules, are not handled. */
+static bool next_at_hand(kvsp_reader *r) {
+  const kvsp_event *e = &r->tokenizer.event;
+  do {
+    if (!kvsp_tokenizer_next_at_hand(&r->tokenizer)) return false;
+  } while (e->depth == 1 && e->type == KVSP_EVENT_VALUE && !r->head);
+  r->event = e;
+  return true;
+}
+
 /* The event in hand, and those behind it for which little has to be asked:
  * most of a fragment's head. */
 static int handle_events(kvsp_reader *r) {
   for (;;) {
     int rc = handle_event(r);
     if (rc != READER_GO_ON || r->event || r->due || r->resyncing ||
-        reader_block_is_due(r) || !kvsp_tokenizer_next_at_hand(&r->tokenizer))
+        reader_block_is_due(r) || !next_at_hand(r))
       return rc;
-    r->event = &r->tokenizer.event;
   }
 }
 

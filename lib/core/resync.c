@@ -274,7 +274,7 @@ static size_t find_any(const uint8_t *p, size_t len) {
 
 /* All that is no child of a Cluster has an ID of four bytes: 0x1., 0x4. or
  * 0x5., at least 0x80, and anything. */
-static bool is_strong(const uint8_t *p, size_t len) {
+static inline bool is_strong(const uint8_t *p, size_t len) {
   uint32_t id;
   if ((p[0] & 0xF0) != 0x10) return false;
   if (len < 4) return true; /* is judged when there is more */

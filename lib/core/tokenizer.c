@@ -627,11 +627,13 @@ static unsigned between(uint64_t value, unsigned low, unsigned high) {
 
 /* EBMLMaxIDLength and EBMLMaxSizeLength rule the rest of their document. */
 void kvsp_tokenizer_note_value(kvsp_tokenizer *t) {
+  bool is_id = t->event.id == KVSP_ID_EBML_MAX_ID_LENGTH;
   uint64_t value = 0;
+  if (!is_id && t->event.id != KVSP_ID_EBML_MAX_SIZE_LENGTH) return;
   if (kvsp_ebml_uint(t->event.data, &value) != KVSP_OK) return;
-  if (t->event.id == KVSP_ID_EBML_MAX_ID_LENGTH)
+  if (is_id)
     t->max_id_size = between(value, ID_SIZE_DEFAULT, ID_SIZE_MAX);
-  if (t->event.id == KVSP_ID_EBML_MAX_SIZE_LENGTH)
+  else
     t->max_size_size = between(value, SIZE_SIZE_DEFAULT, SIZE_SIZE_MAX);
 }
 

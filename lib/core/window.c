@@ -162,15 +162,16 @@ static size_t capacity_for(const struct window *w, size_t n) {
  * Bytes that somebody retained stay untouched: a shared storage is left to
  * its other owners. */
 static int make_room(struct window *w, size_t n) {
-  size_t capacity = capacity_for(w, n);
-  size_t have, len = carry_len(w);
-  if (!w->carry || kvsp_storage_is_shared(w->carry)) {
+  bool is_ours = w->carry && !kvsp_storage_is_shared(w->carry);
+  size_t have = is_ours ? kvsp_storage_capacity(w->carry) : 0;
+  size_t capacity, len = carry_len(w);
+  if (is_ours && n <= have - w->carry_begin) return KVSP_OK;
+  capacity = capacity_for(w, n);
+  if (!is_ours) {
     /* Not to be moved again for the next few bytes. */
     if (len >= CARRY_MIN && capacity < len + len / 2) capacity = len + len / 2;
     return move_carry(w, capacity);
   }
-  have = kvsp_storage_capacity(w->carry);
-  if (n <= have - w->carry_begin) return KVSP_OK;
   /* Moving more than it gains, again and again, would cost a square. */
   if (capacity <= have && len <= have / 2) {
     compact(w);

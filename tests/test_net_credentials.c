@@ -25,8 +25,7 @@
 
 /* ---- a world without credentials ----------------------------------------- */
 
-static char folder[] = "/tmp/kvsparse-credentials.XXXXXX";
-static bool have_folder;
+static char folder[64];
 
 static const char *const variables[] = {
     "AWS_ACCESS_KEY_ID",
@@ -84,8 +83,8 @@ static void set_path(const char *variable, const char *name) {
 static void setup(void) {
   for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
     unsetenv(variables[i]);
-  if (!have_folder) ck_assert_ptr_nonnull(mkdtemp(folder));
-  have_folder = true;
+  snprintf(folder, sizeof folder, "/tmp/kvsparse-credentials.XXXXXX");
+  ck_assert_ptr_nonnull(mkdtemp(folder));
   setenv("HOME", folder, 1);
   setenv("AWS_EC2_METADATA_DISABLED", "true", 1);
   set_path("AWS_SHARED_CREDENTIALS_FILE", "credentials");

@@ -152,9 +152,12 @@ static int reap(struct credential_chain *chain, pid_t child, int64_t until,
   /* Where the program ignores SIGCHLD nobody knows how it ended. */
   if (gone < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
     return KVSP_OK;
+  status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  /* What posix_spawn may leave to the child to say, and a shell says. */
   return kvsp_credentials_fail(
-      chain, KVSP_ERR_CREDENTIALS, "credential_process failed (status %d)",
-      WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+      chain, KVSP_ERR_CREDENTIALS, "credential_process %s (status %d)",
+      status == 127 ? "cannot be run, or a program that it runs" : "failed",
+      status);
 }
 
 static int run(struct credential_chain *chain, char **arguments,

@@ -203,20 +203,29 @@ static bool heals_at_once(kvsp_archive *a, const struct service_fault *fault) {
 }
 
 /* KVSP_OK: it is to be tried again, at next_ms. */
-static int after_fault(kvsp_archive *a) {
-  struct service_fault fault;
-  int status = kvsp_http_fault(&a->call.transfer, &fault);
-  bool throttled = fault.class == ERROR_THROTTLE;
-  kvsp_client_note_fault(a->client, status, a->call.operation, &fault,
-                         a->call.transfer.request_id);
-  if (heals_at_once(a, &fault)) return KVSP_OK;
-  if ((fault.class != ERROR_RETRY && !throttled) ||
-      ++a->attempts >= ATTEMPTS_MAX)
-    return status;
+static int try_again(kvsp_archive *a, enum error_class class, int status) {
+  bool throttled = class == ERROR_THROTTLE;
+  if (!kvsp_errors_pass(class) || ++a->attempts >= ATTEMPTS_MAX) return status;
   a->next_ms = kvsp_clock_ms() +
                kvsp_backoff_ms(throttled ? BACKOFF_THROTTLE : BACKOFF_FAULT,
                                a->attempts, &a->client->random);
   return KVSP_OK;
+}
+
+static int after_fault(kvsp_archive *a) {
+  struct service_fault fault;
+  int status = kvsp_http_fault(&a->call.transfer, &fault);
+  kvsp_client_note_fault(a->client, status, a->call.operation, &fault,
+                         a->call.transfer.request_id);
+  return heals_at_once(a, &fault) ? KVSP_OK : try_again(a, fault.class, status);
+}
+
+/* There is nothing to sign a call with, or no memory for it. */
+static int after_unsent_call(kvsp_archive *a, int rc) {
+  if (rc == CREDENTIALS_PENDING) return KVSP_OK;
+  if (rc == KVSP_INTERRUPTED) return rc;
+  kvsp_client_note_credentials(a->client, rc);
+  return try_again(a, a->client->fault.class, rc);
 }
 
 static int after_call(kvsp_archive *a, bool page) {
@@ -234,14 +243,13 @@ static int after_call(kvsp_archive *a, bool page) {
 static int one_call(kvsp_archive *a) {
   const char *url = kvsp_client_endpoint(a->client, a->stream, API_LIST);
   int rc = kvsp_client_sleep(a->client, a->next_ms);
+  if (rc == KVSP_OK) rc = kvsp_client_obtain(a->client);
   if (rc == KVSP_OK)
     rc =
         url ? ask_page(a, url) : kvsp_locate_ask(&a->call, a->stream, API_LIST);
-  if (rc == KVSP_OK) rc = kvsp_client_finish(a->client, &a->call.transfer);
-  if (rc == KVSP_OK)
-    rc = after_call(a, url != NULL);
-  else if (rc < 0)
-    kvsp_client_note_credentials(a->client, rc);
+  if (rc != KVSP_OK) return after_unsent_call(a, rc);
+  rc = kvsp_client_finish(a->client, &a->call.transfer);
+  if (rc == KVSP_OK) rc = after_call(a, url != NULL);
   kvsp_call_end(&a->call);
   return rc;
 }

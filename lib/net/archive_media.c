@@ -34,6 +34,7 @@ struct kvsp_archive_media {
   int64_t silence_ms;
 
   struct call call;
+  struct credential_wait keys; /* to sign the next call with                */
   struct fetch fetch;
   enum phase phase;
   int64_t wake_ms;
@@ -192,7 +193,9 @@ static bool heals_at_once(kvsp_archive_media *m) {
   bool moved = fault->class == ERROR_ENDPOINT || fault->http_status == 404;
   if (fault->class == ERROR_EXPIRED && !m->renewed) {
     m->renewed = true;
-    kvsp_credentials_renew(&m->client->chain);
+    /* A reader's call may have had newer ones meanwhile. */
+    if (m->call.keys == m->client->chain.fetched)
+      kvsp_credentials_renew(&m->client->chain);
     return true;
   }
   if (!moved || m->asked_again || m->client->api_url[API_FRAGMENTS] ||
@@ -207,8 +210,7 @@ static void after_fault(kvsp_archive_media *m) {
   if (heals_at_once(m)) {
     m->stats.retries++;
     call_again(m, 0);
-  } else if (m->fault.class == ERROR_RETRY ||
-             m->fault.class == ERROR_THROTTLE) {
+  } else if (kvsp_errors_pass(m->fault.class)) {
     if (m->fault.class == ERROR_RETRY && m->phase == PHASE_ANSWER)
       kvsp_client_forget_endpoint(m->client, m->stream, API_FRAGMENTS);
     try_again(m);
@@ -223,24 +225,12 @@ static void after_refused_call(kvsp_archive_media *m) {
   after_fault(m);
 }
 
-/* The call could not even be made: no credentials, no memory. */
-static int after_unsent_call(kvsp_archive_media *m, int rc) {
+/* There is nothing to sign a call with. */
+static void after_no_credentials(kvsp_archive_media *m, int rc) {
   const struct credential_chain *chain = &m->client->chain;
-  if (rc == KVSP_INTERRUPTED) {
-    kvsp_http_take_interrupt(&m->client->http);
-    return rc;
-  }
-  if (chain->status != rc) {
-    fail(m, rc);
-    return KVSP_OK;
-  }
   m->fault = chain->fault;
   note_fault(m, rc, chain->operation, chain->request_id);
-  if (rc == KVSP_ERR_NETWORK || rc == KVSP_ERR_SERVICE)
-    after_fault(m);
-  else
-    end(m, rc);
-  return KVSP_OK;
+  after_fault(m);
 }
 
 /* ---- the answer ---------------------------------------------------------- */
@@ -378,31 +368,40 @@ static int ask_media(kvsp_archive_media *m, const char *url) {
   return rc;
 }
 
-/* What is due now; the next call, where its time has come. */
-static int begin_call(kvsp_archive_media *m) {
+static void make_call(kvsp_archive_media *m, int64_t now) {
   const char *url = kvsp_client_endpoint(m->client, m->stream, API_FRAGMENTS);
-  int64_t now = kvsp_clock_ms();
-  int64_t left;
+  int64_t left =
+      url ? kvsp_points_take(&m->stream->points,
+                             kvsp_fetch_batch(&m->fetch, m->batch), now)
+          : kvsp_gate_take(&m->stream->gates[0], now);
+  int rc;
+  m->wake_ms = now + left;
+  if (left > 0) return;
+  rc = url ? ask_media(m, url)
+           : kvsp_locate_ask(&m->call, m->stream, API_FRAGMENTS);
+  if (rc == KVSP_OK)
+    m->phase = url ? PHASE_ANSWER : PHASE_ENDPOINT;
+  else if (rc != CREDENTIALS_PENDING)
+    fail(m, rc);
+}
+
+/* What is due now; the next call, where its time has come. */
+static void begin_call(kvsp_archive_media *m) {
   int rc;
   if (m->fetch.first == m->fetch.count) {
     end(m, KVSP_END);
-    return KVSP_OK;
+    return;
   }
   if (!m->client->region) {
     fail(m, KVSP_ERR_CREDENTIALS);
     m->error.message = "no region: give one, or set AWS_REGION";
-    return KVSP_OK;
+    return;
   }
-  left = url ? kvsp_points_take(&m->stream->points,
-                                kvsp_fetch_batch(&m->fetch, m->batch), now)
-             : kvsp_gate_take(&m->stream->gates[0], now);
-  m->wake_ms = now + left;
-  if (left > 0) return KVSP_OK;
-  rc = url ? ask_media(m, url)
-           : kvsp_locate_ask(&m->call, m->stream, API_FRAGMENTS);
-  if (rc != KVSP_OK) return after_unsent_call(m, rc);
-  m->phase = url ? PHASE_ANSWER : PHASE_ENDPOINT;
-  return KVSP_OK;
+  rc = kvsp_credentials_ask(&m->client->chain, &m->keys);
+  if (rc == KVSP_OK)
+    make_call(m, kvsp_clock_ms());
+  else if (rc != CREDENTIALS_PENDING)
+    after_no_credentials(m, rc);
 }
 
 static void go_on_reading(kvsp_archive_media *m) {
@@ -425,6 +424,7 @@ static int wait(kvsp_archive_media *m, int64_t until) {
   const struct http_transfer *t =
       m->phase == PHASE_IDLE ? NULL : &m->call.transfer;
   int rc;
+  if (m->keys.waiting) return kvsp_client_await_search(m->client, until);
   if (m->phase == PHASE_ANSWER) go_on_reading(m);
   rc = kvsp_client_await(m->client, t, &m->ready, due_at(m, until));
   if (rc != KVSP_OK || m->phase == PHASE_IDLE) return rc;
@@ -439,10 +439,9 @@ static int wait(kvsp_archive_media *m, int64_t until) {
 }
 
 static int step(kvsp_archive_media *m, int64_t until) {
-  int rc = KVSP_OK;
-  if (m->phase == PHASE_IDLE && kvsp_clock_ms() >= m->wake_ms)
-    rc = begin_call(m);
-  if (rc != KVSP_OK || m->phase == PHASE_ENDED) return rc;
+  int rc;
+  if (m->phase == PHASE_IDLE && kvsp_clock_ms() >= m->wake_ms) begin_call(m);
+  if (m->phase == PHASE_ENDED) return KVSP_OK;
   rc = wait(m, until);
   if (rc != KVSP_OK || m->ready || m->phase == PHASE_ENDED) return rc;
   return kvsp_clock_ms() >= until ? KVSP_NEED_INPUT : KVSP_OK;

@@ -75,7 +75,7 @@ int kvsp_call_send(struct call *call, const char *base, const char *operation,
   request.sign = credentials;
   call->keys = c->chain.fetched;
   request.region = c->region;
-  rc = kvsp_http_start(&call->transfer, &c->http, &request, c->http.multi);
+  rc = kvsp_http_start(&call->transfer, &c->http, &request);
   call->active = rc == KVSP_OK;
   return rc;
 }

@@ -28,8 +28,9 @@ int kvsp_call_add_time(struct call *call, const char *name, int64_t time_ns);
 int kvsp_call_add_seconds(struct call *call, int64_t time_ns);
 int kvsp_call_add_raw(struct call *call, const char *text);
 /*
- * Ends the body and sends it to base/operation.  KVSP_OK; KVSP_INTERRUPTED;
- * errors of kvsp_credentials_get and kvsp_http_start.  timeout_ms 0: none.
+ * Ends the body and sends it to base/operation.  KVSP_OK; CREDENTIALS_PENDING:
+ * there are none just now, ask for them first; errors of kvsp_http_start.
+ * timeout_ms 0: none.
  */
 int kvsp_call_send(struct call *call, const char *base, const char *operation,
                    long timeout_ms);

@@ -98,6 +98,7 @@ static void set_chain(kvsp_client *c, const kvsp_client_config *config) {
   chain->callback = config->credentials;
   chain->callback_user = config->credentials_user;
   chain->busy = &c->busy;
+  chain->random = &c->random;
   chain->source = "";
   chain->operation = "";
   chain->current.expires_ms = KVSP_CLOCK_NONE;
@@ -268,47 +269,68 @@ static int span(int64_t from, int64_t to) {
   return to - from > 60000 ? 60000 : (int)(to - from);
 }
 
-int kvsp_client_drive(kvsp_client *c, int timeout_ms, kvsp_media *only,
-                      kvsp_media **ready) {
-  int64_t now = kvsp_clock_ms();
-  int64_t until = timeout_ms < 0 ? INT64_MAX : now + timeout_ms;
+static int64_t earlier(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+/* What a call waits for; what is NULL or false it does not. */
+struct awaited {
+  kvsp_media **ready; /* set to a reader that is                           */
+  kvsp_media *only;   /* this one; NULL: any                               */
+  const struct http_transfer *transfer;
+  const bool *flag;
+  const unsigned *searches; /* is no longer searches_then                  */
+  unsigned searches_then;
+};
+
+static bool has_come(kvsp_client *c, const struct awaited *w) {
+  if (w->ready) {
+    *w->ready = look_for(c, w->only);
+    if (*w->ready) return true;
+  }
+  return (w->transfer && w->transfer->finished) || (w->flag && *w->flag) ||
+         (w->searches && *w->searches != w->searches_then);
+}
+
+/* The loop: transfers, readers, then the credentials that they ask for.
+ * KVSP_OK, KVSP_NEED_INPUT (the time is over), KVSP_INTERRUPTED,
+ * KVSP_ERR_NOMEM. */
+static int run(kvsp_client *c, int64_t until, const struct awaited *w) {
   for (kvsp_media *m = c->readers; m; m = m->next) kvsp_media_release(m);
   for (;;) {
-    int running;
+    int64_t now;
     int64_t due;
+    int rc;
     if (kvsp_http_take_interrupt(&c->http)) return KVSP_INTERRUPTED;
-    if (curl_multi_perform(c->http.multi, &running) != CURLM_OK)
-      return KVSP_ERR_NOMEM;
-    kvsp_http_collect(c->http.multi);
+    rc = kvsp_http_turn(&c->http);
+    if (rc != KVSP_OK) return rc;
     now = kvsp_clock_ms();
     due = step_all(c, now);
-    *ready = look_for(c, only);
-    if (*ready) return KVSP_OK;
+    due = earlier(due, kvsp_credentials_step(&c->chain, now));
+    if (has_come(c, w)) return KVSP_OK;
     if (now >= until) return KVSP_NEED_INPUT;
-    if (due > until) due = until;
+    due = earlier(due, until);
     if (due > now)
-      curl_multi_poll(c->http.multi, NULL, 0, span(now, due), NULL);
+      kvsp_http_wait(&c->http, kvsp_credentials_fd(&c->chain), span(now, due));
   }
+}
+
+int kvsp_client_drive(kvsp_client *c, int timeout_ms, kvsp_media *only,
+                      kvsp_media **ready) {
+  struct awaited w = {.ready = ready, .only = only};
+  return run(c, timeout_ms < 0 ? INT64_MAX : kvsp_clock_ms() + timeout_ms, &w);
+}
+
+/* That the time is over is no news to who set it. */
+static int run_until(kvsp_client *c, int64_t until, const struct awaited *w) {
+  int rc = run(c, until, w);
+  return rc == KVSP_NEED_INPUT ? KVSP_OK : rc;
 }
 
 int kvsp_client_await(kvsp_client *c, const struct http_transfer *t,
                       const bool *ready, int64_t until) {
-  for (kvsp_media *m = c->readers; m; m = m->next) kvsp_media_release(m);
-  for (;;) {
-    int running;
-    int64_t now;
-    int64_t due;
-    if (kvsp_http_take_interrupt(&c->http)) return KVSP_INTERRUPTED;
-    if (curl_multi_perform(c->http.multi, &running) != CURLM_OK)
-      return KVSP_ERR_NOMEM;
-    kvsp_http_collect(c->http.multi);
-    now = kvsp_clock_ms();
-    due = step_all(c, now);
-    if ((t && t->finished) || (ready && *ready) || now >= until) return KVSP_OK;
-    if (due > until) due = until;
-    if (due > now)
-      curl_multi_poll(c->http.multi, NULL, 0, span(now, due), NULL);
-  }
+  struct awaited w = {.transfer = t, .flag = ready};
+  return run_until(c, until, &w);
 }
 
 int kvsp_client_finish(kvsp_client *c, const struct http_transfer *t) {
@@ -318,6 +340,22 @@ int kvsp_client_finish(kvsp_client *c, const struct http_transfer *t) {
 int kvsp_client_sleep(kvsp_client *c, int64_t until_ms) {
   if (until_ms <= kvsp_clock_ms()) return KVSP_OK;
   return kvsp_client_await(c, NULL, NULL, until_ms);
+}
+
+int kvsp_client_await_search(kvsp_client *c, int64_t until) {
+  struct awaited w = {.searches = &c->chain.searches,
+                      .searches_then = c->chain.searches};
+  return run_until(c, until, &w);
+}
+
+int kvsp_client_obtain(kvsp_client *c) {
+  struct credential_wait wait = {.waiting = false};
+  int rc = kvsp_credentials_ask(&c->chain, &wait);
+  while (rc == CREDENTIALS_PENDING) {
+    rc = kvsp_client_await_search(c, INT64_MAX);
+    if (rc == KVSP_OK) rc = kvsp_credentials_ask(&c->chain, &wait);
+  }
+  return rc;
 }
 
 int kvsp_client_wait(kvsp_client *c, int timeout_ms, kvsp_media **ready) {
@@ -373,13 +411,14 @@ void kvsp_client_note_credentials(kvsp_client *c, int status) {
 }
 
 int kvsp_client_authenticate(kvsp_client *c) {
-  const struct credentials *credentials;
   int rc;
   if (!c) return KVSP_ERR_ARG;
   if (c->busy) return KVSP_ERR_REENTRANT;
   c->error.status = KVSP_OK;
-  rc = kvsp_credentials_get(&c->chain, &credentials);
-  if (rc == KVSP_INTERRUPTED) kvsp_http_take_interrupt(&c->http);
+  if (!kvsp_credentials_is_due(&c->chain)) return KVSP_OK;
+  kvsp_credentials_hurry(&c->chain);
+  rc = kvsp_client_await_search(c, INT64_MAX);
+  if (rc == KVSP_OK) rc = kvsp_credentials_verdict(&c->chain);
   if (rc < 0) kvsp_client_note_credentials(c, rc);
   return rc;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backoff.h"
 #include "fields.h"
 #include "net_clock.h"
 
@@ -162,44 +163,60 @@ int kvsp_credentials_from_callback(struct credential_chain *chain,
   return rc;
 }
 
-static int search(struct credential_chain *chain, struct credentials *out) {
-  int rc = CREDENTIALS_NOT_HERE;
-  for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
-    rc = sources[i].get(chain, out);
-    if (rc == KVSP_OK) chain->source = sources[i].name;
-    if (rc != CREDENTIALS_NOT_HERE) return rc;
-  }
-  return kvsp_credentials_fail(
-      chain, KVSP_ERR_CREDENTIALS,
-      "no credentials: none in the environment (AWS_ACCESS_KEY_ID), none in "
-      "~/.aws/credentials or ~/.aws/config, no web identity, no container, no "
-      "EC2 instance with a role");
+/* ---- the search ---------------------------------------------------------- */
+
+void *kvsp_credentials_begin(struct credential_chain *chain, size_t size,
+                             int (*advance)(void *, struct credentials *),
+                             void (*release)(void *)) {
+  struct credential_task *task = &chain->task;
+  task->own = kvsp_net_alloc(chain->allocator, size);
+  if (!task->own) return NULL;
+  task->size = size;
+  task->advance = advance;
+  task->release = release;
+  task->fd = -1;
+  task->due_ms = INT64_MAX;
+  return task->own;
 }
 
-/* What a source does not name, such as a want of memory. */
-static void note_failure(struct credential_chain *chain, int rc) {
-  if (chain->status == rc || rc == KVSP_INTERRUPTED) return;
-  kvsp_credentials_fail(chain, rc, "%s", kvsp_status_text(rc));
+static void drop_task(struct credential_chain *chain) {
+  struct credential_task *task = &chain->task;
+  if (!task->advance) return;
+  task->release(task->own);
+  kvsp_net_wipe(task->own, task->size);
+  kvsp_net_release(chain->allocator, task->own, task->size);
+  memset(task, 0, sizeof *task);
 }
 
-static int fetch(struct credential_chain *chain) {
-  struct credentials found;
-  int rc;
-  memset(&found, 0, sizeof found);
-  found.expires_ms = KVSP_CLOCK_NONE;
+void kvsp_credentials_may_pass(struct credential_chain *chain,
+                               const char *source) {
+  if (strcmp(chain->source, source) == 0) chain->fault.class = ERROR_RETRY;
+}
+
+static void begin_search(struct credential_chain *chain) {
+  chain->searching = true;
+  chain->at = 0;
   chain->status = KVSP_OK;
-  rc = search(chain, &found);
-  chain->next_try_ms = kvsp_clock_ms() + REFRESH_PAUSE_MS;
-  if (rc != KVSP_OK) {
-    kvsp_credentials_clear(chain->allocator, &found);
-    note_failure(chain, rc);
-    return rc;
+  memset(&chain->found, 0, sizeof chain->found);
+  chain->found.expires_ms = KVSP_CLOCK_NONE;
+}
+
+/* One source after the other, as far as they answer. */
+static int go_on(struct credential_chain *chain) {
+  struct credentials *out = &chain->found;
+  int rc = chain->task.advance ? chain->task.advance(chain->task.own, out)
+                               : sources[chain->at].get(chain, out);
+  while (rc == CREDENTIALS_NOT_HERE) {
+    drop_task(chain);
+    if (++chain->at == sizeof sources / sizeof *sources)
+      return kvsp_credentials_fail(
+          chain, KVSP_ERR_CREDENTIALS,
+          "no credentials: none in the environment (AWS_ACCESS_KEY_ID), none "
+          "in ~/.aws/credentials or ~/.aws/config, no web identity, no "
+          "container, no EC2 instance with a role");
+    rc = sources[chain->at].get(chain, out);
   }
-  kvsp_credentials_clear(chain->allocator, &chain->current);
-  chain->current = found;
-  chain->wanted = false;
-  chain->fetched++;
-  return KVSP_OK;
+  return rc;
 }
 
 /* What is left of their life; INT64_MAX: they have no end. */
@@ -208,24 +225,121 @@ static int64_t life_ms(const struct credential_chain *chain) {
   return chain->current.expires_ms - kvsp_clock_wall_ms();
 }
 
-static bool is_due(const struct credential_chain *chain) {
+/* An eighth of what is left of them: who gives keys for five minutes is not
+ * asked every ten seconds. */
+static int64_t refresh_pause_ms(const struct credential_chain *chain) {
+  int64_t pause = life_ms(chain) / 8;
+  if (pause > REFRESH_EARLY_MS / 8) return REFRESH_EARLY_MS / 8;
+  return pause < REFRESH_PAUSE_MS ? REFRESH_PAUSE_MS : pause;
+}
+
+static void keep_found(struct credential_chain *chain, int64_t now) {
+  kvsp_credentials_clear(chain->allocator, &chain->current);
+  chain->current = chain->found;
+  memset(&chain->found, 0, sizeof chain->found);
+  chain->source = sources[chain->at].name;
+  chain->wanted = false;
+  chain->fetched++;
+  chain->trusted_ms = now + REFRESH_PAUSE_MS;
+  chain->failures = 0;
+  chain->retry_ms = now;
+  chain->status = KVSP_OK;
+}
+
+/* Also what a source does not name, such as a want of memory. */
+static void note_failure(struct credential_chain *chain, int rc, int64_t now) {
+  kvsp_credentials_clear(chain->allocator, &chain->found);
+  if (chain->status != rc)
+    kvsp_credentials_fail(chain, rc, "%s", kvsp_status_text(rc));
+  chain->failures++;
+  chain->retry_ms =
+      now + kvsp_backoff_ms(BACKOFF_FAULT, chain->failures, chain->random);
+}
+
+static void end_search(struct credential_chain *chain, int rc) {
+  int64_t now = kvsp_clock_ms();
+  drop_task(chain);
+  if (rc == KVSP_OK)
+    keep_found(chain, now);
+  else
+    note_failure(chain, rc, now);
+  chain->next_try_ms = now + refresh_pause_ms(chain);
+  chain->searching = false;
+  chain->asked = false;
+  chain->searches++;
+}
+
+/* ---- when ---------------------------------------------------------------- */
+
+static bool serve(const struct credential_chain *chain) {
+  if (!chain->current.access_key_id || chain->wanted) return false;
+  return life_ms(chain) > 0 || kvsp_clock_ms() < chain->trusted_ms;
+}
+
+bool kvsp_credentials_is_due(const struct credential_chain *chain) {
   if (!chain->current.access_key_id || chain->wanted) return true;
   if (life_ms(chain) > REFRESH_EARLY_MS) return false;
   return life_ms(chain) <= 0 || kvsp_clock_ms() >= chain->next_try_ms;
 }
 
+/* Who waits comes first; else a refresh of what is at hand. */
+static int64_t next_search_ms(const struct credential_chain *chain,
+                              int64_t now) {
+  int64_t due;
+  if (chain->asked) return chain->retry_ms;
+  if (!chain->current.access_key_id ||
+      chain->current.expires_ms == KVSP_CLOCK_NONE)
+    return INT64_MAX;
+  due = now + life_ms(chain) - REFRESH_EARLY_MS;
+  return due > chain->next_try_ms ? due : chain->next_try_ms;
+}
+
+int64_t kvsp_credentials_step(struct credential_chain *chain, int64_t now) {
+  int rc;
+  if (!chain->searching) {
+    int64_t due = next_search_ms(chain, now);
+    if (due > now) return due;
+    begin_search(chain);
+  }
+  rc = go_on(chain);
+  if (rc == CREDENTIALS_PENDING) return chain->task.due_ms;
+  end_search(chain, rc);
+  return now;
+}
+
+int kvsp_credentials_fd(const struct credential_chain *chain) {
+  return chain->task.advance ? chain->task.fd : -1;
+}
+
+/* ---- for who makes calls ------------------------------------------------- */
+
+int kvsp_credentials_ask(struct credential_chain *chain,
+                         struct credential_wait *wait) {
+  bool failed = wait->waiting && wait->searches != chain->searches &&
+                !chain->searching && chain->status != KVSP_OK;
+  wait->waiting = false;
+  if (serve(chain)) return KVSP_OK;
+  if (failed) return chain->status;
+  wait->waiting = true;
+  wait->searches = chain->searches;
+  chain->asked = true;
+  return CREDENTIALS_PENDING;
+}
+
 int kvsp_credentials_get(struct credential_chain *chain,
                          const struct credentials **out) {
-  int rc = KVSP_OK;
   *out = &chain->current;
-  if (!is_due(chain)) return KVSP_OK;
-  rc = fetch(chain);
-  if (rc == KVSP_OK || rc == KVSP_INTERRUPTED) return rc;
-  /* What is at hand serves a little longer. */
-  if (chain->current.access_key_id && !chain->wanted &&
-      life_ms(chain) > REFRESH_LATE_MS)
-    return KVSP_OK;
-  return rc;
+  return serve(chain) ? KVSP_OK : CREDENTIALS_PENDING;
+}
+
+void kvsp_credentials_hurry(struct credential_chain *chain) {
+  chain->asked = true;
+  chain->retry_ms = kvsp_clock_ms();
+}
+
+int kvsp_credentials_verdict(const struct credential_chain *chain) {
+  if (serve(chain) && life_ms(chain) > REFRESH_LATE_MS) return KVSP_OK;
+  return chain->status;
 }
 
 void kvsp_credentials_renew(struct credential_chain *chain) {
@@ -233,6 +347,8 @@ void kvsp_credentials_renew(struct credential_chain *chain) {
 }
 
 void kvsp_credentials_free(struct credential_chain *chain) {
+  drop_task(chain);
+  kvsp_credentials_clear(chain->allocator, &chain->found);
   kvsp_credentials_clear(chain->allocator, &chain->current);
   chain->source = "";
 }

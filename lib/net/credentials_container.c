@@ -13,6 +13,14 @@
 #define TRIES 3
 #define TOKEN_MAX ((size_t)16 << 10)
 
+struct container {
+  struct credential_chain *chain;
+  struct http_transfer transfer;
+  struct text url;
+  struct text header;
+  int tries;
+};
+
 static bool may_be_asked(const char *url) {
   if (kvsp_url_is_https(url)) return true;
   return kvsp_url_is_loopback(url) ||
@@ -22,7 +30,7 @@ static bool may_be_asked(const char *url) {
            kvsp_url_has_host(url, "[fd00:ec2::23]")));
 }
 
-/* 1: there is one; CREDENTIALS_NOT_HERE comes as 0. */
+/* 1: there is one; 0: there is none; errors. */
 static int find_url(struct credential_chain *chain, struct text *url) {
   const struct environment *e = &chain->environment;
   const char *path =
@@ -67,55 +75,52 @@ static int add_token(struct credential_chain *chain, struct text *header) {
   return rc;
 }
 
-static int ask_once(struct credential_chain *chain,
-                    const struct http_request *request, bool last,
-                    struct credentials *out) {
-  struct http_transfer t;
-  int rc;
-  memset(&t, 0, sizeof t);
-  rc = kvsp_http_run(&t, chain->http, request);
-  if (rc == KVSP_OK && kvsp_http_succeeded(&t))
-    rc = kvsp_credentials_from_json(chain, kvsp_text_string(&t.body), "Token",
-                                    out);
-  else if (rc == KVSP_OK)
-    rc = kvsp_credentials_fail_http(chain, "container credentials", &t);
-  if (!last && (rc == KVSP_ERR_NETWORK || rc == KVSP_ERR_SERVICE) &&
-      chain->fault.class == ERROR_RETRY)
-    rc = CREDENTIALS_NOT_HERE; /* once more */
-  kvsp_http_end(&t);
-  return rc;
+static int ask(struct container *c) {
+  const char *url = kvsp_text_string(&c->url);
+  struct http_request request = {
+      .method = "GET",
+      .url = url,
+      .headers = {c->header.len > 0 ? kvsp_text_string(&c->header) : NULL},
+      .timeout_ms = TIME_MS,
+      .direct = !kvsp_url_is_https(url)};
+  int rc = kvsp_http_start(&c->transfer, c->chain->http, &request);
+  c->tries++;
+  return rc == KVSP_OK ? CREDENTIALS_PENDING : rc;
 }
 
-static int ask(struct credential_chain *chain, const char *url,
-               const char *header, struct credentials *out) {
-  struct http_request request = {.method = "GET",
-                                 .url = url,
-                                 .headers = {header},
-                                 .timeout_ms = TIME_MS,
-                                 .direct = !kvsp_url_is_https(url)};
-  int rc = CREDENTIALS_NOT_HERE;
-  for (int i = 1; i <= TRIES && rc == CREDENTIALS_NOT_HERE; i++)
-    rc = ask_once(chain, &request, i == TRIES, out);
-  return rc;
+static int advance(void *own, struct credentials *out) {
+  struct container *c = own;
+  struct http_transfer *t = &c->transfer;
+  int rc;
+  if (!t->finished) return CREDENTIALS_PENDING;
+  if (kvsp_http_succeeded(t))
+    return kvsp_credentials_from_json(c->chain, kvsp_text_string(&t->body),
+                                      "Token", out);
+  rc = kvsp_credentials_fail_http(c->chain, "container credentials", t);
+  if (c->tries == TRIES || c->chain->fault.class != ERROR_RETRY) return rc;
+  kvsp_http_end(t);
+  return ask(c);
+}
+
+static void release(void *own) {
+  struct container *c = own;
+  kvsp_http_end(&c->transfer);
+  kvsp_text_clear(&c->url);
+  kvsp_text_clear(&c->header);
 }
 
 int kvsp_credentials_from_container(struct credential_chain *chain,
                                     struct credentials *out) {
-  struct text url;
-  struct text header;
+  struct container *c =
+      kvsp_credentials_begin(chain, sizeof *c, advance, release);
   int rc;
-  kvsp_text_init(&url, chain->allocator, 4096);
-  kvsp_text_init(&header, chain->allocator, TOKEN_MAX);
-  rc = find_url(chain, &url);
-  if (rc == 1) {
-    rc = add_token(chain, &header);
-    if (rc == KVSP_OK)
-      rc = ask(chain, kvsp_text_string(&url),
-               header.len > 0 ? kvsp_text_string(&header) : NULL, out);
-  } else if (rc == 0) {
-    rc = CREDENTIALS_NOT_HERE;
-  }
-  kvsp_text_clear(&url);
-  kvsp_text_clear(&header);
-  return rc;
+  (void)out;
+  if (!c) return KVSP_ERR_NOMEM;
+  c->chain = chain;
+  kvsp_text_init(&c->url, chain->allocator, 4096);
+  kvsp_text_init(&c->header, chain->allocator, TOKEN_MAX);
+  rc = find_url(chain, &c->url);
+  if (rc == 0) return CREDENTIALS_NOT_HERE;
+  if (rc == 1) rc = add_token(chain, &c->header);
+  return rc == KVSP_OK ? ask(c) : rc;
 }

@@ -3,7 +3,6 @@
  * service, version 2: a session's token first, then the role's name, then its
  * keys.  Where nobody answers this is no instance.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "credentials.h"
@@ -19,6 +18,9 @@
 
 struct metadata {
   struct credential_chain *chain;
+  struct http_transfer transfer;
+  /* Takes what that one brought. */
+  int (*take)(struct metadata *m, struct credentials *out);
   struct text base;
   struct text token; /* as a header                                        */
   struct text role;
@@ -57,101 +59,113 @@ static int find_base(struct metadata *m) {
   return rc;
 }
 
-/* CREDENTIALS_NOT_HERE: nobody answers there, or not as the service does. */
-static int request(struct metadata *m, const char *method, const char *path,
-                   const char *header, struct http_transfer *t) {
+static int ask(struct metadata *m, const char *method, const char *path,
+               const char *header,
+               int (*take)(struct metadata *, struct credentials *)) {
   struct http_request r = {.method = method,
                            .headers = {header},
                            .timeout_ms = m->timeout_ms,
                            .direct = true};
   struct text url;
   int rc;
-  memset(t, 0, sizeof *t);
   kvsp_text_init(&url, m->chain->allocator, 4096);
   rc = kvsp_text_print(&url, "%s%s", kvsp_text_string(&m->base), path);
   r.url = kvsp_text_string(&url);
-  if (rc == KVSP_OK) rc = kvsp_http_run(t, m->chain->http, &r);
+  kvsp_http_end(&m->transfer);
+  m->take = take;
+  if (rc == KVSP_OK) rc = kvsp_http_start(&m->transfer, m->chain->http, &r);
   kvsp_text_clear(&url);
-  if (rc != KVSP_OK || kvsp_http_succeeded(t)) return rc;
-  kvsp_credentials_fail_http(m->chain, "instance metadata", t);
-  return CREDENTIALS_NOT_HERE;
+  return rc == KVSP_OK ? CREDENTIALS_PENDING : rc;
 }
 
-static int get_token(struct metadata *m) {
-  struct http_transfer t;
-  int rc = request(m, "PUT", "/latest/api/token", TTL_HEADER, &t);
-  if (rc == KVSP_OK)
-    rc = kvsp_text_add(&m->token, "X-aws-ec2-metadata-token: ");
-  if (rc == KVSP_OK) rc = kvsp_text_add(&m->token, kvsp_text_string(&t.body));
-  if (rc == KVSP_OK && strpbrk(kvsp_text_string(&m->token), "\r\n"))
-    rc = CREDENTIALS_NOT_HERE;
-  kvsp_http_end(&t);
+static int take_keys(struct metadata *m, struct credentials *out) {
+  const char *json = kvsp_text_string(&m->transfer.body);
+  struct text code;
+  int rc;
+  if (!kvsp_http_succeeded(&m->transfer)) return m->chain->status;
+  kvsp_text_init(&code, m->chain->allocator, 256);
+  if (kvsp_json_field(json, "Code", &code) == 1 &&
+      strcmp(kvsp_text_string(&code), "Success") != 0)
+    rc = kvsp_credentials_fail(m->chain, KVSP_ERR_CREDENTIALS,
+                               "the instance's metadata say %s",
+                               kvsp_text_string(&code));
+  else
+    rc = kvsp_credentials_from_json(m->chain, json, "Token", out);
+  kvsp_text_clear(&code);
   return rc;
 }
 
 /* The first line of the list. */
-static int get_role(struct metadata *m) {
-  struct http_transfer t;
-  int rc = request(m, "GET", ROLES, kvsp_text_string(&m->token), &t);
-  const char *name = kvsp_text_string(&t.body);
+static int take_role(struct metadata *m, struct credentials *out) {
+  const char *name = kvsp_text_string(&m->transfer.body);
   size_t len = strcspn(name, " \t\r\n");
-  if (rc == KVSP_OK) rc = kvsp_text_add(&m->role, ROLES);
-  if (rc == KVSP_OK && len > 0) rc = kvsp_text_append(&m->role, name, len);
-  if (rc == KVSP_OK && len == 0) rc = CREDENTIALS_NOT_HERE;
-  kvsp_http_end(&t);
-  return rc;
+  int rc;
+  (void)out;
+  if (!kvsp_http_succeeded(&m->transfer) || len == 0)
+    return CREDENTIALS_NOT_HERE;
+  rc = kvsp_text_add(&m->role, ROLES);
+  if (rc == KVSP_OK) rc = kvsp_text_append(&m->role, name, len);
+  if (rc != KVSP_OK) return rc;
+  return ask(m, "GET", kvsp_text_string(&m->role), kvsp_text_string(&m->token),
+             take_keys);
 }
 
-static int get_keys(struct metadata *m, struct credentials *out) {
-  struct http_transfer t;
-  struct text code;
-  int rc = request(m, "GET", kvsp_text_string(&m->role),
-                   kvsp_text_string(&m->token), &t);
-  kvsp_text_init(&code, m->chain->allocator, 256);
-  if (rc == CREDENTIALS_NOT_HERE) {
-    rc = m->chain->status;
-  } else if (rc == KVSP_OK) {
-    const char *json = kvsp_text_string(&t.body);
-    if (kvsp_json_field(json, "Code", &code) == 1 &&
-        strcmp(kvsp_text_string(&code), "Success") != 0)
-      rc = kvsp_credentials_fail(m->chain, KVSP_ERR_CREDENTIALS,
-                                 "the instance's metadata say %s",
-                                 kvsp_text_string(&code));
-    else
-      rc = kvsp_credentials_from_json(m->chain, json, "Token", out);
-  }
-  kvsp_text_clear(&code);
-  kvsp_http_end(&t);
-  return rc;
+static int take_token(struct metadata *m, struct credentials *out) {
+  const char *token = kvsp_text_string(&m->transfer.body);
+  int rc;
+  (void)out;
+  if (!kvsp_http_succeeded(&m->transfer) || strpbrk(token, "\r\n"))
+    return CREDENTIALS_NOT_HERE;
+  rc = kvsp_text_add(&m->token, "X-aws-ec2-metadata-token: ");
+  if (rc == KVSP_OK) rc = kvsp_text_add(&m->token, token);
+  if (rc != KVSP_OK) return rc;
+  return ask(m, "GET", ROLES, kvsp_text_string(&m->token), take_role);
 }
 
 /* It gave keys before, and does not answer just now: that passes, so it is no
  * reason to end a reader that has run for weeks. */
 static bool will_be_back(const struct credential_chain *chain) {
   return strcmp(chain->source, "instance") == 0 && chain->status != KVSP_OK &&
-         chain->fault.class == ERROR_RETRY;
+         kvsp_errors_pass(chain->fault.class);
+}
+
+/* CREDENTIALS_NOT_HERE: nobody answers there, or not as the service does. */
+static int advance(void *own, struct credentials *out) {
+  struct metadata *m = own;
+  int rc;
+  if (!m->transfer.finished) return CREDENTIALS_PENDING;
+  if (!kvsp_http_succeeded(&m->transfer))
+    kvsp_credentials_fail_http(m->chain, "instance metadata", &m->transfer);
+  rc = m->take(m, out);
+  return rc == CREDENTIALS_NOT_HERE && will_be_back(m->chain) ? m->chain->status
+                                                              : rc;
+}
+
+static void release(void *own) {
+  struct metadata *m = own;
+  kvsp_http_end(&m->transfer);
+  kvsp_text_clear(&m->base);
+  kvsp_text_clear(&m->token);
+  kvsp_text_clear(&m->role);
 }
 
 int kvsp_credentials_from_instance(struct credential_chain *chain,
                                    struct credentials *out) {
   const struct environment *e = &chain->environment;
-  struct metadata m;
+  struct metadata *m;
   int rc;
+  (void)out;
   if (e->ignored || kvsp_environment_is_true(e, "AWS_EC2_METADATA_DISABLED"))
     return CREDENTIALS_NOT_HERE;
-  m.chain = chain;
-  m.timeout_ms =
+  m = kvsp_credentials_begin(chain, sizeof *m, advance, release);
+  if (!m) return KVSP_ERR_NOMEM;
+  m->chain = chain;
+  m->timeout_ms =
       timeout_of(kvsp_environment_get(e, "AWS_METADATA_SERVICE_TIMEOUT"));
-  kvsp_text_init(&m.base, chain->allocator, 1024);
-  kvsp_text_init(&m.token, chain->allocator, ANSWER_MAX);
-  kvsp_text_init(&m.role, chain->allocator, 1024);
-  rc = find_base(&m);
-  if (rc == KVSP_OK) rc = get_token(&m);
-  if (rc == KVSP_OK) rc = get_role(&m);
-  if (rc == KVSP_OK) rc = get_keys(&m, out);
-  if (rc == CREDENTIALS_NOT_HERE && will_be_back(chain)) rc = chain->status;
-  kvsp_text_clear(&m.base);
-  kvsp_text_clear(&m.token);
-  kvsp_text_clear(&m.role);
-  return rc;
+  kvsp_text_init(&m->base, chain->allocator, 1024);
+  kvsp_text_init(&m->token, chain->allocator, ANSWER_MAX);
+  kvsp_text_init(&m->role, chain->allocator, 1024);
+  rc = find_base(m);
+  if (rc != KVSP_OK) return rc;
+  return ask(m, "PUT", "/latest/api/token", TTL_HEADER, take_token);
 }

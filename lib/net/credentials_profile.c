@@ -138,7 +138,7 @@ static int static_keys(const struct profile *p, struct credentials *out) {
   return rc;
 }
 
-static int web_identity(const struct profile *p, struct credentials *out) {
+static int web_identity(const struct profile *p) {
   static const char *const names[] = {"web_identity_token_file", "role_arn",
                                       "role_session_name"};
   struct text values[3];
@@ -146,18 +146,17 @@ static int web_identity(const struct profile *p, struct credentials *out) {
   if (rc == KVSP_OK)
     rc = kvsp_credentials_assume(
         p->chain, kvsp_text_string(&values[0]), kvsp_text_string(&values[1]),
-        values[2].len > 0 ? kvsp_text_string(&values[2]) : NULL, out);
+        values[2].len > 0 ? kvsp_text_string(&values[2]) : NULL);
   for (size_t i = 0; i < 3; i++) kvsp_text_clear(&values[i]);
   return rc;
 }
 
-static int process(const struct profile *p, struct credentials *out) {
+static int process(const struct profile *p) {
   struct text command;
   int rc;
   kvsp_text_init(&command, p->chain->allocator, FILE_MAX);
   rc = get(p, "credential_process", &command);
-  if (rc == 1)
-    rc = kvsp_credentials_run(p->chain, kvsp_text_string(&command), out);
+  if (rc == 1) rc = kvsp_credentials_run(p->chain, kvsp_text_string(&command));
   kvsp_text_clear(&command);
   return rc;
 }
@@ -176,10 +175,10 @@ static int look_into(const struct profile *p, struct credentials *out) {
   int rc = look_for_keys(p, &has);
   if (rc != KVSP_OK) return rc;
   if ((has & 1u << HAS_ROLE) && (has & 1u << HAS_WEB_IDENTITY))
-    return web_identity(p, out);
+    return web_identity(p);
   if (has & 1u << HAS_ROLE) return unsupported(p, "assumes a role");
   if (has & (1u << HAS_KEY | 1u << HAS_SECRET)) return static_keys(p, out);
-  if (has & 1u << HAS_PROCESS) return process(p, out);
+  if (has & 1u << HAS_PROCESS) return process(p);
   if (has & (1u << HAS_SSO_SESSION | 1u << HAS_SSO_URL))
     return unsupported(p, "logs in by SSO");
   if (has & 1u << HAS_LOGIN) return unsupported(p, "logs in by a browser");

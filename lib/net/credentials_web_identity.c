@@ -3,7 +3,6 @@
  * Kubernetes gives one to each pod: STS AssumeRoleWithWebIdentity, which is not
  * signed.  The token's file is read anew each time.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "credentials.h"
@@ -13,6 +12,15 @@
 #define TOKEN_MAX ((size_t)20000)
 #define FORM_MAX ((size_t)128 << 10)
 #define TIME_MS 10000
+#define OPERATION "AssumeRoleWithWebIdentity"
+
+struct assuming {
+  struct credential_chain *chain;
+  struct http_transfer transfer;
+  struct text token;
+  struct text form;
+  struct text url;
+};
 
 static int sts_url(struct credential_chain *chain, struct text *out) {
   const struct environment *e = &chain->environment;
@@ -30,9 +38,9 @@ static int sts_url(struct credential_chain *chain, struct text *out) {
 
 static int build_form(struct text *form, const char *role, const char *session,
                       const struct text *token) {
-  int rc = kvsp_text_add(form,
-                         "Action=AssumeRoleWithWebIdentity&Version=2011-06-15"
-                         "&RoleArn=");
+  int rc = kvsp_text_add(form, "Action=" OPERATION
+                               "&Version=2011-06-15"
+                               "&RoleArn=");
   if (rc == KVSP_OK) rc = kvsp_text_add_form(form, role);
   if (rc == KVSP_OK) rc = kvsp_text_add(form, "&RoleSessionName=");
   if (rc == KVSP_OK) rc = kvsp_text_add_form(form, session);
@@ -60,53 +68,58 @@ static int read_answer(struct credential_chain *chain, const char *xml,
 }
 
 /* The wire's own trailing slash: STS has no paths. */
-static int ask(struct credential_chain *chain, struct text *url,
-               const struct text *form, struct credentials *out) {
-  static const char operation[] = "AssumeRoleWithWebIdentity";
+static int ask(struct assuming *a) {
   struct http_request request = {
       .method = "POST",
-      .body = kvsp_text_string(form),
+      .body = kvsp_text_string(&a->form),
       .headers = {"Content-Type: application/x-www-form-urlencoded"},
       .timeout_ms = TIME_MS};
-  struct http_transfer t;
   int rc = KVSP_OK;
-  if (url->data[url->len - 1] != '/') rc = kvsp_text_add(url, "/");
+  if (a->url.data[a->url.len - 1] != '/') rc = kvsp_text_add(&a->url, "/");
   if (rc != KVSP_OK) return rc;
-  request.url = kvsp_text_string(url);
+  request.url = kvsp_text_string(&a->url);
   request.direct = kvsp_url_is_loopback(request.url);
-  memset(&t, 0, sizeof t);
-  rc = kvsp_http_run(&t, chain->http, &request);
-  if (rc == KVSP_OK && kvsp_http_succeeded(&t))
-    rc = read_answer(chain, kvsp_text_string(&t.body), out);
-  else if (rc == KVSP_OK)
-    rc = kvsp_credentials_fail_http(chain, operation, &t);
-  kvsp_http_end(&t);
-  return rc;
+  rc = kvsp_http_start(&a->transfer, a->chain->http, &request);
+  return rc == KVSP_OK ? CREDENTIALS_PENDING : rc;
+}
+
+static int advance(void *own, struct credentials *out) {
+  struct assuming *a = own;
+  struct http_transfer *t = &a->transfer;
+  if (!t->finished) return CREDENTIALS_PENDING;
+  if (kvsp_http_succeeded(t))
+    return read_answer(a->chain, kvsp_text_string(&t->body), out);
+  return kvsp_credentials_fail_http(a->chain, OPERATION, t);
+}
+
+static void release(void *own) {
+  struct assuming *a = own;
+  kvsp_http_end(&a->transfer);
+  kvsp_text_clear(&a->token);
+  kvsp_text_clear(&a->form);
+  kvsp_text_clear(&a->url);
 }
 
 int kvsp_credentials_assume(struct credential_chain *chain,
                             const char *token_file, const char *role,
-                            const char *session, struct credentials *out) {
-  struct text token;
-  struct text form;
-  struct text url;
+                            const char *session) {
+  struct assuming *a =
+      kvsp_credentials_begin(chain, sizeof *a, advance, release);
   int rc;
-  kvsp_text_init(&token, chain->allocator, TOKEN_MAX);
-  kvsp_text_init(&form, chain->allocator, FORM_MAX);
-  kvsp_text_init(&url, chain->allocator, 4096);
-  rc = kvsp_credentials_read_file(token_file, &token);
-  if (rc == KVSP_ERR_FILE || (rc == KVSP_OK && token.len == 0))
-    rc = kvsp_credentials_fail(chain, KVSP_ERR_CREDENTIALS,
-                               "the web identity's token cannot be read: %s",
-                               token_file);
+  if (!a) return KVSP_ERR_NOMEM;
+  a->chain = chain;
+  kvsp_text_init(&a->token, chain->allocator, TOKEN_MAX);
+  kvsp_text_init(&a->form, chain->allocator, FORM_MAX);
+  kvsp_text_init(&a->url, chain->allocator, 4096);
+  rc = kvsp_credentials_read_file(token_file, &a->token);
+  if (rc == KVSP_ERR_FILE || (rc == KVSP_OK && a->token.len == 0))
+    return kvsp_credentials_fail(chain, KVSP_ERR_CREDENTIALS,
+                                 "the web identity's token cannot be read: %s",
+                                 token_file);
   if (rc == KVSP_OK)
-    rc = build_form(&form, role, session ? session : "kvsparse", &token);
-  if (rc == KVSP_OK) rc = sts_url(chain, &url);
-  if (rc == KVSP_OK) rc = ask(chain, &url, &form, out);
-  kvsp_text_clear(&token);
-  kvsp_text_clear(&form);
-  kvsp_text_clear(&url);
-  return rc;
+    rc = build_form(&a->form, role, session ? session : "kvsparse", &a->token);
+  if (rc == KVSP_OK) rc = sts_url(chain, &a->url);
+  return rc == KVSP_OK ? ask(a) : rc;
 }
 
 int kvsp_credentials_from_web_identity(struct credential_chain *chain,
@@ -114,11 +127,12 @@ int kvsp_credentials_from_web_identity(struct credential_chain *chain,
   const struct environment *e = &chain->environment;
   const char *file = kvsp_environment_get(e, "AWS_WEB_IDENTITY_TOKEN_FILE");
   const char *role = kvsp_environment_get(e, "AWS_ROLE_ARN");
+  (void)out;
   if (!file) return CREDENTIALS_NOT_HERE;
   if (!role)
     return kvsp_credentials_fail(chain, KVSP_ERR_CREDENTIALS,
                                  "AWS_WEB_IDENTITY_TOKEN_FILE is set, "
                                  "AWS_ROLE_ARN is not");
   return kvsp_credentials_assume(
-      chain, file, role, kvsp_environment_get(e, "AWS_ROLE_SESSION_NAME"), out);
+      chain, file, role, kvsp_environment_get(e, "AWS_ROLE_SESSION_NAME"));
 }

@@ -1,6 +1,5 @@
 #include "errors.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,6 +40,10 @@ static const struct {
     {"RequestExpired", ERROR_CLOCK},
     {"RequestTimeTooSkewed", ERROR_CLOCK},
 };
+
+bool kvsp_errors_pass(enum error_class class) {
+  return class == ERROR_RETRY || class == ERROR_THROTTLE;
+}
 
 static enum error_class class_by_status(long http_status) {
   switch (http_status) {

@@ -6,6 +6,7 @@
 #ifndef KVSP_NET_ERRORS_H
 #define KVSP_NET_ERRORS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "text.h"
@@ -18,6 +19,9 @@ enum error_class {
   ERROR_ENDPOINT, /* a data endpoint of old: ask for it anew, once         */
   ERROR_CLOCK     /* this machine's clock is off                           */
 };
+
+/* Whether it may be different later, with nothing done about it. */
+bool kvsp_errors_pass(enum error_class class);
 
 #define ERROR_NAME_SIZE 96
 #define ERROR_MESSAGE_SIZE 512

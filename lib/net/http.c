@@ -14,21 +14,17 @@ int kvsp_http_init(struct http *http, const kvsp_allocator *a) {
   http->allocator = a;
   atomic_init(&http->interrupted, false);
   http->multi = curl_multi_init();
-  http->side = curl_multi_init();
-  return http->multi && http->side ? KVSP_OK : KVSP_ERR_NOMEM;
+  return http->multi ? KVSP_OK : KVSP_ERR_NOMEM;
 }
 
 void kvsp_http_free(struct http *http) {
   if (http->multi) curl_multi_cleanup(http->multi);
-  if (http->side) curl_multi_cleanup(http->side);
   http->multi = NULL;
-  http->side = NULL;
 }
 
 void kvsp_http_interrupt(struct http *http) {
   atomic_store(&http->interrupted, true);
   curl_multi_wakeup(http->multi);
-  curl_multi_wakeup(http->side);
 }
 
 bool kvsp_http_take_interrupt(struct http *http) {
@@ -205,7 +201,7 @@ static int set_all(struct http_transfer *t,
 }
 
 int kvsp_http_start(struct http_transfer *t, struct http *http,
-                    const struct http_request *request, CURLM *multi) {
+                    const struct http_request *request) {
   size_t (*stream)(void *, const void *, size_t) = t->stream;
   void *user = t->user;
   int rc;
@@ -218,13 +214,13 @@ int kvsp_http_start(struct http_transfer *t, struct http *http,
   t->easy = curl_easy_init();
   if (!t->easy) return KVSP_ERR_NOMEM;
   rc = set_all(t, request);
-  if (rc == KVSP_OK && curl_multi_add_handle(multi, t->easy) != CURLM_OK)
+  if (rc == KVSP_OK && curl_multi_add_handle(http->multi, t->easy) != CURLM_OK)
     rc = KVSP_ERR_NOMEM;
   if (rc != KVSP_OK) {
     kvsp_http_end(t);
     return rc;
   }
-  t->multi = multi;
+  t->multi = http->multi;
   return KVSP_OK;
 }
 
@@ -253,31 +249,20 @@ static void finish(CURL *easy, CURLcode result) {
   t->result = result;
 }
 
-bool kvsp_http_collect(CURLM *multi) {
+int kvsp_http_turn(struct http *http) {
   int left = 0;
-  bool some = false;
-  CURLMsg *message = curl_multi_info_read(multi, &left);
-  for (; message; message = curl_multi_info_read(multi, &left)) {
-    if (message->msg != CURLMSG_DONE) continue;
-    finish(message->easy_handle, message->data.result);
-    some = true;
-  }
-  return some;
+  CURLMsg *message;
+  if (curl_multi_perform(http->multi, &left) != CURLM_OK) return KVSP_ERR_NOMEM;
+  message = curl_multi_info_read(http->multi, &left);
+  for (; message; message = curl_multi_info_read(http->multi, &left))
+    if (message->msg == CURLMSG_DONE)
+      finish(message->easy_handle, message->data.result);
+  return KVSP_OK;
 }
 
-int kvsp_http_run(struct http_transfer *t, struct http *http,
-                  const struct http_request *request) {
-  int running = 0;
-  int rc = kvsp_http_start(t, http, request, http->side);
-  if (rc != KVSP_OK) return rc;
-  for (;;) {
-    if (curl_multi_perform(http->side, &running) != CURLM_OK)
-      return KVSP_ERR_NOMEM;
-    kvsp_http_collect(http->side);
-    if (t->finished) return KVSP_OK;
-    if (atomic_load(&http->interrupted)) return KVSP_INTERRUPTED;
-    curl_multi_poll(http->side, NULL, 0, 1000, NULL);
-  }
+void kvsp_http_wait(struct http *http, int fd, int ms) {
+  struct curl_waitfd also = {.fd = fd, .events = CURL_WAIT_POLLIN};
+  curl_multi_poll(http->multi, &also, fd >= 0 ? 1 : 0, ms, NULL);
 }
 
 /* ---- what went wrong ----------------------------------------------------- */

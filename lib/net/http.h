@@ -24,8 +24,7 @@ struct credentials {
 
 struct http {
   const kvsp_allocator *allocator;
-  CURLM *multi; /* what the client drives                                  */
-  CURLM *side;  /* what a call waits for                                   */
+  CURLM *multi; /* all transfers, driven by the client                     */
   const char *user_agent;
   const char *ca_file; /* NULL: the system's                               */
   const char *proxy;   /* NULL: as libcurl finds it                        */
@@ -75,15 +74,15 @@ struct http_transfer {
 /* All zero is a transfer that was never made.  KVSP_OK, KVSP_ERR_NOMEM,
  * KVSP_ERR_ARG (a header that is none), KVSP_ERR_UNSUPPORTED. */
 int kvsp_http_start(struct http_transfer *t, struct http *http,
-                    const struct http_request *request, CURLM *multi);
+                    const struct http_request *request);
 /* Ends it wherever it is, wipes what came.  NULL strings are fine. */
 void kvsp_http_end(struct http_transfer *t);
-/* Notes what libcurl's multi handle has finished.  True: something was. */
-bool kvsp_http_collect(CURLM *multi);
-/* Makes the request and waits for its end.  KVSP_OK: t->finished, see result
- * and status; KVSP_INTERRUPTED; errors of kvsp_http_start. */
-int kvsp_http_run(struct http_transfer *t, struct http *http,
-                  const struct http_request *request);
+/* Does what can be done without waiting, notes what is finished.  KVSP_OK,
+ * KVSP_ERR_NOMEM. */
+int kvsp_http_turn(struct http *http);
+/* Until there is something to do for a transfer, there is input at fd (-1:
+ * none is looked at), kvsp_http_interrupt was called or ms are over. */
+void kvsp_http_wait(struct http *http, int fd, int ms);
 
 /* Whether it is finished and answered with 200. */
 bool kvsp_http_succeeded(const struct http_transfer *t);

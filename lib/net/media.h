@@ -35,6 +35,7 @@ struct kvsp_media {
   void *user;
 
   struct call call;
+  struct credential_wait keys; /* to sign the next call with                */
   struct queue queue;
   struct seam seam;
   enum phase phase;

@@ -139,7 +139,7 @@ static void after_fault(kvsp_media *m, int64_t now) {
     return;
   }
   if (m->fault.class == ERROR_CLOCK) add_clock(m);
-  if (m->fault.class != ERROR_RETRY && m->fault.class != ERROR_THROTTLE) {
+  if (!kvsp_errors_pass(m->fault.class)) {
     kvsp_media_end(m, m->error.status);
     return;
   }
@@ -155,24 +155,20 @@ static void after_refused_call(kvsp_media *m, int64_t now) {
   after_fault(m, now);
 }
 
-/* The call could not even be made: no credentials, no memory. */
-static void after_unsent_call(kvsp_media *m, int rc, int64_t now) {
+/* There is nothing to sign a call with. */
+static void after_no_credentials(kvsp_media *m, int rc, int64_t now) {
   const struct credential_chain *chain = &m->client->chain;
-  if (rc == KVSP_INTERRUPTED) {
-    m->wake_ms = now;
-    return;
-  }
-  if (chain->status != rc) {
-    make_fault(m, ERROR_FATAL, rc, kvsp_status_text(rc));
-    kvsp_media_end(m, rc);
-    return;
-  }
   m->fault = chain->fault;
   note_fault(m, rc, chain->operation, chain->request_id);
-  if (rc == KVSP_ERR_NETWORK || rc == KVSP_ERR_SERVICE)
-    after_fault(m, now);
-  else
-    kvsp_media_end(m, rc);
+  after_fault(m, now);
+}
+
+/* The call could not even be made: no memory. */
+static void after_unsent_call(kvsp_media *m, int rc, int64_t now) {
+  m->wake_ms = now;
+  if (rc == CREDENTIALS_PENDING) return;
+  make_fault(m, ERROR_FATAL, rc, kvsp_status_text(rc));
+  kvsp_media_end(m, rc);
 }
 
 /* ---- the endpoint -------------------------------------------------------- */
@@ -421,15 +417,22 @@ static int64_t step_session(kvsp_media *m, int64_t now) {
 static int64_t begin_call(kvsp_media *m, int64_t now) {
   const char *url = kvsp_client_endpoint(m->client, m->stream, API_MEDIA);
   int64_t left;
+  int rc;
   if (!m->client->region) {
     make_fault(m, ERROR_FATAL, KVSP_ERR_CREDENTIALS,
                "no region: give one, or set AWS_REGION");
     kvsp_media_end(m, KVSP_ERR_CREDENTIALS);
     return INT64_MAX;
   }
+  if (m->state == 0) enter(m, KVSP_STATE_CONNECTING, 0);
+  rc = kvsp_credentials_ask(&m->client->chain, &m->keys);
+  if (rc == CREDENTIALS_PENDING) return INT64_MAX;
+  if (rc != KVSP_OK) {
+    after_no_credentials(m, rc, now);
+    return now;
+  }
   left = kvsp_gate_take(&m->stream->gates[url != NULL], now);
   if (left > 0) return now + left;
-  if (m->state == 0) enter(m, KVSP_STATE_CONNECTING, 0);
   if (url)
     open_session(m, url, now);
   else

@@ -71,6 +71,11 @@ int kvsp_client_sleep(kvsp_client *c, int64_t until_ms);
 /* Until the transfer is finished, something sets *ready, or that time. */
 int kvsp_client_await(kvsp_client *c, const struct http_transfer *t,
                       const bool *ready, int64_t until_ms);
+/* Until a search for credentials has ended, or that time. */
+int kvsp_client_await_search(kvsp_client *c, int64_t until_ms);
+/* Until there are credentials to sign with.  The same, or why there are none:
+ * as kvsp_credentials_ask. */
+int kvsp_client_obtain(kvsp_client *c);
 
 /* What kvsp_client_error tells from now on: a fault of a call, what the
  * credentials' sources said, a message of ours. */

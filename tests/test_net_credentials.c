@@ -1,19 +1,25 @@
 /*
  * test_net_credentials.c - each source of credentials, on the loopback: found,
- * renewed, refused with a reason, and wiped.
+ * renewed, refused with a reason, and wiped; and that readers stream on while
+ * a source takes its time or fails.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
 
 #include <check.h>
-#include <kvsparse/client.h>
+#include <fcntl.h>
+#include <kvsparse/archive.h>
+#include <kvsparse/media.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +27,7 @@
 #include "net_client.h"
 #include "net_clock.h"
 #include "support/allocator.h"
+#include "support/build.h"
 #include "support/http_server.h"
 
 /* ---- a world without credentials ----------------------------------------- */
@@ -46,6 +53,7 @@ static const char *const variables[] = {
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_METADATA_SERVICE_TIMEOUT",
     "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_CONFIG_FILE",
     "AWS_CA_BUNDLE",
@@ -96,6 +104,8 @@ static void teardown(void) {
   remove_file("config");
   remove_file("token");
   remove_file("program.sh");
+  remove_file("go");
+  remove_file("seen");
   rmdir(folder);
 }
 
@@ -625,6 +635,449 @@ START_TEST(instance_that_passes_out) {
 }
 END_TEST
 
+/* ---- beside the streaming ------------------------------------------------ */
+
+enum kind { KIND_PROCESS, KIND_CONTAINER, KIND_INSTANCE, KIND_COUNT };
+
+/* Streams without end, and sources that answer when they are let. */
+struct world {
+  struct service service;
+  struct http_server *server;
+  enum kind kind;
+  atomic_bool held;
+  kvsp_client *client;
+};
+
+static void stream_endless(struct server_answer *answer) {
+  struct bytes b = {0};
+  bool there = true;
+  server_begin(answer);
+  for (unsigned number = 1000; there; number++) {
+    struct build_fragment fragment = {.number = number};
+    b.len = 0;
+    build_fragment(&b, &fragment);
+    there = server_chunk(answer, b.data, b.len);
+  }
+  bytes_free(&b);
+}
+
+/* A minute at most, and no longer than the server lives. */
+static void hold_back(struct world *w, struct server_answer *answer) {
+  for (int i = 0; i < 6000 && atomic_load(&w->held); i++)
+    server_sleep(answer, 10);
+}
+
+static void answer_world(void *user, const struct server_request *request,
+                         struct server_answer *answer) {
+  struct world *w = user;
+  char body[256];
+  snprintf(body, sizeof body, "{\"DataEndpoint\":\"%s\"}",
+           server_url(w->server));
+  if (strcmp(request->path, "/getDataEndpoint") == 0) {
+    server_reply(answer, 200, "", body);
+  } else if (strcmp(request->path, "/getMedia") == 0) {
+    stream_endless(answer);
+  } else if (w->kind == KIND_CONTAINER) {
+    hold_back(w, answer);
+    answer_all(&w->service, request, answer);
+  } else {
+    hold_back(w, answer);
+    answer_instance(&w->service, request, answer);
+  }
+}
+
+/* Its program waits for the file "go". */
+static void write_patient_program(void) {
+  char script[1024];
+  snprintf(script, sizeof script,
+           "#!/bin/sh\nuntil [ -e '%s/go' ]; do sleep 0.02; done\n"
+           "echo '{\"Version\":1,\"AccessKeyId\":\"P\",\"SecretAccessKey\":"
+           "\"Q\",\"Expiration\":\"2037-01-02T03:04:05Z\"}'\n",
+           folder);
+  write_program(script);
+}
+
+static void hold(struct world *w) {
+  remove_file("go");
+  atomic_store(&w->held, true);
+}
+
+static void let_go(struct world *w) {
+  write_file("go", "");
+  atomic_store(&w->held, false);
+}
+
+static void set_source(struct world *w) {
+  char url[128];
+  snprintf(url, sizeof url, "%s/creds", server_url(w->server));
+  switch (w->kind) {
+    case KIND_PROCESS: write_patient_program(); break;
+    case KIND_CONTAINER:
+      setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url, 1);
+      break;
+    default:
+      setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", server_url(w->server), 1);
+      setenv("AWS_METADATA_SERVICE_TIMEOUT", "60", 1);
+      unsetenv("AWS_EC2_METADATA_DISABLED");
+  }
+}
+
+static void begin_world(struct world *w, int kind) {
+  kvsp_client_config config = {.struct_size = sizeof config};
+  memset(w, 0, sizeof *w);
+  w->kind = (enum kind)kind;
+  w->service.body = json_answer;
+  w->server = server_start(answer_world, w);
+  set_source(w);
+  let_go(w);
+  config.region = "us-west-2";
+  config.endpoint_url = server_url(w->server);
+  config.seed = 42;
+  ck_assert_int_eq(kvsp_client_new(&w->client, &config), KVSP_OK);
+}
+
+static void end_world(struct world *w) {
+  kvsp_client_free(w->client);
+  server_stop(w->server);
+}
+
+static kvsp_media *open_media(struct world *w, const char *stream,
+                              uint32_t max_attempts) {
+  kvsp_media_config config = {.struct_size = sizeof config};
+  kvsp_media *media = NULL;
+  config.stream = stream;
+  config.max_attempts = max_attempts;
+  ck_assert_int_eq(kvsp_media_new(&media, w->client, &config), KVSP_OK);
+  return media;
+}
+
+/* Hands out what there is, until that reader has had so many pieces. */
+static void pull(struct world *w, const kvsp_media *of, unsigned count) {
+  while (count > 0) {
+    kvsp_media *ready = NULL;
+    const kvsp_piece *piece;
+    ck_assert_int_eq(kvsp_client_wait(w->client, 20000, &ready), KVSP_OK);
+    ck_assert_int_eq(kvsp_media_next(ready, 0, &piece), KVSP_OK);
+    if (ready == of) count--;
+  }
+}
+
+static void let_expire(struct world *w, int64_t left_ms) {
+  struct credential_chain *chain = &w->client->chain;
+  chain->current.expires_ms = kvsp_clock_wall_ms() + left_ms;
+  chain->trusted_ms = 0;
+  chain->next_try_ms = 0;
+}
+
+/* The keys are over: who has a session does not care, who wants one waits. */
+START_TEST(streams_while_a_source_is_slow) {
+  struct world w;
+  kvsp_media *door;
+  kvsp_media *yard;
+  begin_world(&w, _i);
+  door = open_media(&w, "door", 0);
+  pull(&w, door, 3);
+  hold(&w);
+  let_expire(&w, -1000);
+  yard = open_media(&w, "yard", 1);
+  pull(&w, door, 50);
+  ck_assert_uint_eq(kvsp_media_get_state(yard), KVSP_STATE_CONNECTING);
+  ck_assert_uint_eq(w.client->chain.fetched, 1);
+  let_go(&w);
+  pull(&w, yard, 3);
+  ck_assert_uint_eq(w.client->chain.fetched, 2);
+  kvsp_media_free(door);
+  kvsp_media_free(yard);
+  end_world(&w);
+}
+END_TEST
+
+/* No call is made meanwhile: new keys come before they are needed. */
+START_TEST(renewed_beside_the_streaming) {
+  struct world w;
+  kvsp_media *door;
+  begin_world(&w, _i);
+  door = open_media(&w, "door", 0);
+  pull(&w, door, 3);
+  hold(&w);
+  let_expire(&w, 14 * 60000);
+  pull(&w, door, 50);
+  ck_assert(w.client->chain.searching);
+  ck_assert_uint_eq(w.client->chain.fetched, 1);
+  let_go(&w);
+  while (w.client->chain.fetched < 2) pull(&w, door, 1);
+  kvsp_media_free(door);
+  end_world(&w);
+}
+END_TEST
+
+START_TEST(one_search_serves_all) {
+  struct world w;
+  kvsp_media *readers[8];
+  char name[32];
+  begin_world(&w, KIND_CONTAINER);
+  hold(&w);
+  for (unsigned i = 0; i < 8; i++) {
+    snprintf(name, sizeof name, "stream-%u", i);
+    readers[i] = open_media(&w, name, 1);
+  }
+  ck_assert_int_eq(kvsp_client_wait(w.client, 50, NULL), KVSP_NEED_INPUT);
+  let_go(&w);
+  for (unsigned i = 0; i < 8; i++) pull(&w, readers[i], 1);
+  ck_assert_int_eq(atomic_load(&w.service.requests), 1);
+  for (unsigned i = 0; i < 8; i++) kvsp_media_free(readers[i]);
+  end_world(&w);
+}
+END_TEST
+
+static void expect_interrupted(struct world *w, int (*wait)(struct world *)) {
+  pthread_t thread;
+  ck_assert_int_eq(pthread_create(&thread, NULL, interrupt_soon, w->client), 0);
+  ck_assert_int_eq(wait(w), KVSP_INTERRUPTED);
+  pthread_join(thread, NULL);
+  ck_assert_int_eq(kvsp_client_wait(w->client, 0, NULL), KVSP_NEED_INPUT);
+}
+
+static int authenticate(struct world *w) {
+  return kvsp_client_authenticate(w->client);
+}
+
+static int list(struct world *w) {
+  kvsp_archive_config config = {.struct_size = sizeof config};
+  kvsp_archive *archive = NULL;
+  config.stream = "door";
+  config.to_ns = 1000000000;
+  return kvsp_archive_list(&archive, w->client, &config);
+}
+
+static int fetch(struct world *w) {
+  static const char *const numbers[] = {"1"};
+  kvsp_archive_media_config config = {.struct_size = sizeof config};
+  kvsp_archive_media *media = NULL;
+  const kvsp_piece *piece;
+  int rc;
+  config.stream = "door";
+  config.numbers = numbers;
+  config.count = 1;
+  ck_assert_int_eq(kvsp_archive_media_new(&media, w->client, &config), KVSP_OK);
+  ck_assert_int_eq(kvsp_archive_media_next(media, 0, &piece), KVSP_NEED_INPUT);
+  rc = kvsp_archive_media_next(media, -1, &piece);
+  kvsp_archive_media_free(media);
+  return rc;
+}
+
+static int next_of_reader(struct world *w) {
+  kvsp_media *media = open_media(w, "door", 0);
+  const kvsp_piece *piece;
+  int rc = kvsp_media_next(media, -1, &piece);
+  kvsp_media_free(media);
+  return rc;
+}
+
+/* An interrupt ends the call that waits, that one only; the search goes on. */
+START_TEST(interrupted_while_a_source_is_slow) {
+  struct world w;
+  begin_world(&w, _i);
+  hold(&w);
+  expect_interrupted(&w, authenticate);
+  expect_interrupted(&w, list);
+  expect_interrupted(&w, fetch);
+  expect_interrupted(&w, next_of_reader);
+  ck_assert_int_eq(kvsp_client_interrupt(w.client), KVSP_OK);
+  ck_assert_int_eq(list(&w), KVSP_INTERRUPTED);
+  let_go(&w);
+  ck_assert_int_eq(kvsp_client_authenticate(w.client), KVSP_OK);
+  ck_assert_uint_eq(w.client->chain.fetched, 1);
+  end_world(&w);
+}
+END_TEST
+
+/* Nobody waits for it any more: it is ended, not left behind. */
+START_TEST(freed_while_a_source_is_slow) {
+  struct world w;
+  kvsp_media *door;
+  begin_world(&w, _i);
+  hold(&w);
+  door = open_media(&w, "door", 0);
+  ck_assert_int_eq(kvsp_client_wait(w.client, 50, NULL), KVSP_NEED_INPUT);
+  ck_assert(w.client->chain.searching);
+  kvsp_media_free(door);
+  end_world(&w);
+}
+END_TEST
+
+static void fail_from_now_on(struct world *w) {
+  if (w->kind == KIND_PROCESS)
+    write_program("#!/bin/sh\nexit 3\n");
+  else
+    atomic_store(&w->service.failing, 1000000);
+}
+
+static void heal(struct world *w) {
+  if (w->kind == KIND_PROCESS) write_patient_program();
+  atomic_store(&w->service.failing, 0);
+}
+
+/* As long as keys are good, it does not matter that there are no newer ones. */
+START_TEST(refresh_fails) {
+  struct world w;
+  kvsp_media *door;
+  kvsp_media *yard;
+  begin_world(&w, _i);
+  door = open_media(&w, "door", 1);
+  pull(&w, door, 3);
+  fail_from_now_on(&w);
+  let_expire(&w, 5 * 60000);
+  while (w.client->chain.searches < 2) pull(&w, door, 1);
+  ck_assert_uint_eq(w.client->chain.failures, 1);
+  ck_assert_int_gt(w.client->chain.next_try_ms, kvsp_clock_ms());
+  yard = open_media(&w, "yard", 1);
+  pull(&w, yard, 3);
+  ck_assert_uint_eq(w.client->chain.fetched, 1);
+  ck_assert_uint_eq(w.client->chain.searches, 2);
+  kvsp_media_free(door);
+  kvsp_media_free(yard);
+  end_world(&w);
+}
+END_TEST
+
+/* Then it is tried again, as any call that failed. */
+START_TEST(fails_after_the_end) {
+  struct world w;
+  kvsp_media *door;
+  kvsp_media *yard;
+  const kvsp_piece *piece;
+  int status = _i == KIND_PROCESS ? KVSP_ERR_CREDENTIALS : KVSP_ERR_SERVICE;
+  begin_world(&w, _i);
+  ck_assert_int_eq(kvsp_client_authenticate(w.client), KVSP_OK);
+  fail_from_now_on(&w);
+  let_expire(&w, -1000);
+  door = open_media(&w, "door", 3);
+  yard = open_media(&w, "yard", 0);
+  ck_assert_int_eq(kvsp_media_next(door, 20000, &piece), status);
+  ck_assert_uint_ge(w.client->chain.failures, 3);
+  ck_assert_uint_eq(kvsp_media_get_state(yard), KVSP_STATE_RETRYING);
+  ck_assert_int_eq(kvsp_media_error(yard)->status, status);
+  heal(&w);
+  pull(&w, yard, 3);
+  kvsp_media_free(door);
+  kvsp_media_free(yard);
+  end_world(&w);
+}
+END_TEST
+
+/* What nobody mends by waiting ends a reader, with what there is to mend. */
+START_TEST(does_not_heal) {
+  static const char *const configs[] = {
+      "[default]\ncredential_process = echo 'a\n",
+      "[default]\nsso_session = corp\n", ""};
+  static const char *const messages[] = {"no command line", "logs in by SSO",
+                                         "no credentials"};
+  struct world w;
+  kvsp_media *door;
+  const kvsp_piece *piece;
+  begin_world(&w, KIND_PROCESS);
+  ck_assert_int_eq(kvsp_client_authenticate(w.client), KVSP_OK);
+  write_file("config", configs[_i]);
+  let_expire(&w, -1000);
+  door = open_media(&w, "door", 0);
+  ck_assert_int_eq(kvsp_media_next(door, 20000, &piece),
+                   _i == 1 ? KVSP_ERR_UNSUPPORTED : KVSP_ERR_CREDENTIALS);
+  ck_assert_ptr_nonnull(strstr(kvsp_media_error(door)->message, messages[_i]));
+  ck_assert_uint_eq(w.client->chain.failures, 1);
+  kvsp_media_free(door);
+  end_world(&w);
+}
+END_TEST
+
+/* ---- what a program is given --------------------------------------------- */
+
+static void read_seen(char *out, size_t size) {
+  char path[256];
+  FILE *file;
+  size_t len;
+  path_in(path, sizeof path, "seen");
+  file = fopen(path, "r");
+  ck_assert_ptr_nonnull(file);
+  len = fread(out, 1, size - 1, file);
+  out[len] = '\0';
+  fclose(file);
+}
+
+static void write_looking_program(const char *look) {
+  char script[1024];
+  snprintf(script, sizeof script,
+           "#!/bin/sh\n{ %s\n} >'%s/seen' 2>/dev/null\n"
+           "echo '{\"Version\":1,\"AccessKeyId\":\"P\",\"SecretAccessKey\":"
+           "\"Q\"}'\n",
+           look, folder);
+  write_program(script);
+}
+
+/* It is ended by a closed pipe, and by who asks it to end. */
+START_TEST(process_has_its_signals) {
+  char seen[256];
+  sigset_t blocked;
+  sigset_t before;
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGTERM);
+  ck_assert_int_eq(sigprocmask(SIG_BLOCK, &blocked, &before), 0);
+  signal(SIGPIPE, SIG_IGN);
+  write_looking_program(
+      "sh -c 'kill -PIPE $$; echo PIPE is ignored'\n"
+      "sh -c 'kill -TERM $$; echo TERM is blocked'\n"
+      "echo that is all");
+  expect("P/Q/- profile");
+  signal(SIGPIPE, SIG_DFL);
+  ck_assert_int_eq(sigprocmask(SIG_SETMASK, &before, NULL), 0);
+  read_seen(seen, sizeof seen);
+  ck_assert_str_eq(seen, "that is all\n");
+}
+END_TEST
+
+static bool leads_to(int fd, const struct http_server *server) {
+  struct sockaddr_in peer;
+  socklen_t size = sizeof peer;
+  const char *port = strrchr(server_url(server), ':') + 1;
+  memset(&peer, 0, sizeof peer);
+  return getpeername(fd, (struct sockaddr *)&peer, &size) == 0 &&
+         peer.sin_family == AF_INET &&
+         ntohs(peer.sin_port) == strtoul(port, NULL, 10);
+}
+
+/* Connections are ours alone, whoever runs programs meanwhile. */
+START_TEST(connections_are_closed_on_exec) {
+  struct world w;
+  kvsp_media *door;
+  unsigned connections = 0;
+  begin_world(&w, KIND_PROCESS);
+  door = open_media(&w, "door", 0);
+  pull(&w, door, 3);
+  for (int fd = 0; fd < 256; fd++) {
+    if (!leads_to(fd, w.server)) continue;
+    connections++;
+    ck_assert_int_ne(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
+  }
+  ck_assert_uint_gt(connections, 0);
+  kvsp_media_free(door);
+  end_world(&w);
+}
+END_TEST
+
+#ifdef HAVE_POSIX_SPAWN_FILE_ACTIONS_ADDCLOSEFROM_NP
+START_TEST(process_has_no_other_files) {
+  char seen[256];
+  int extra = fcntl(STDOUT_FILENO, F_DUPFD, 57);
+  ck_assert_int_eq(extra, 57);
+  write_looking_program("ls /dev/fd/0 /dev/fd/57");
+  expect("P/Q/- profile");
+  close(extra);
+  read_seen(seen, sizeof seen);
+  ck_assert_str_eq(seen, "/dev/fd/0\n");
+}
+END_TEST
+#endif
+
 /* ---- wiping -------------------------------------------------------------- */
 
 /* Memory that still holds a secret when it is given back ends the test. */
@@ -755,6 +1208,19 @@ int main(void) {
   tcase_add_test(all, container_hosts);
   tcase_add_test(all, instance);
   tcase_add_test(all, instance_that_passes_out);
+  tcase_add_loop_test(all, streams_while_a_source_is_slow, 0, KIND_COUNT);
+  tcase_add_loop_test(all, renewed_beside_the_streaming, 0, KIND_COUNT);
+  tcase_add_test(all, one_search_serves_all);
+  tcase_add_loop_test(all, interrupted_while_a_source_is_slow, 0, KIND_COUNT);
+  tcase_add_loop_test(all, freed_while_a_source_is_slow, 0, KIND_COUNT);
+  tcase_add_loop_test(all, refresh_fails, 0, KIND_COUNT);
+  tcase_add_loop_test(all, fails_after_the_end, 0, KIND_COUNT);
+  tcase_add_loop_test(all, does_not_heal, 0, 3);
+  tcase_add_test(all, process_has_its_signals);
+  tcase_add_test(all, connections_are_closed_on_exec);
+#ifdef HAVE_POSIX_SPAWN_FILE_ACTIONS_ADDCLOSEFROM_NP
+  tcase_add_test(all, process_has_no_other_files);
+#endif
   tcase_add_test(all, wiped_after_use);
   tcase_add_test(all, every_allocation_fails);
   tcase_add_test(all, settings);

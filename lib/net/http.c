@@ -1,8 +1,10 @@
 #include "http.h"
 
+#include <fcntl.h>
 #include <kvsparse/client.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "net_clock.h"
 
@@ -140,6 +142,22 @@ static void allow_http_only(CURL *easy) {
 #endif
 }
 
+/* No program that is run meanwhile gets the connection, too. */
+static curl_socket_t open_socket(void *user, curlsocktype purpose,
+                                 struct curl_sockaddr *address) {
+  curl_socket_t made;
+  (void)user;
+  (void)purpose;
+#ifdef SOCK_CLOEXEC
+  made = socket(address->family, address->socktype | SOCK_CLOEXEC,
+                address->protocol);
+#else
+  made = socket(address->family, address->socktype, address->protocol);
+  if (made != CURL_SOCKET_BAD) fcntl(made, F_SETFD, FD_CLOEXEC);
+#endif
+  return made;
+}
+
 static void set_connection(struct http_transfer *t,
                            const struct http_request *request) {
   const struct http *http = t->http;
@@ -147,6 +165,7 @@ static void set_connection(struct http_transfer *t,
   allow_http_only(easy);
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);

@@ -845,9 +845,12 @@ static int authenticate(struct world *w) {
 static int list(struct world *w) {
   kvsp_archive_config config = {.struct_size = sizeof config};
   kvsp_archive *archive = NULL;
+  int rc;
   config.stream = "door";
   config.to_ns = 1000000000;
-  return kvsp_archive_list(&archive, w->client, &config);
+  rc = kvsp_archive_list(&archive, w->client, &config);
+  kvsp_archive_free(archive);
+  return rc;
 }
 
 static int fetch(struct world *w) {
@@ -859,6 +862,7 @@ static int fetch(struct world *w) {
   config.stream = "door";
   config.numbers = numbers;
   config.count = 1;
+  config.max_attempts = 2;
   ck_assert_int_eq(kvsp_archive_media_new(&media, w->client, &config), KVSP_OK);
   ck_assert_int_eq(kvsp_archive_media_next(media, 0, &piece), KVSP_NEED_INPUT);
   rc = kvsp_archive_media_next(media, -1, &piece);
@@ -962,6 +966,21 @@ START_TEST(fails_after_the_end) {
   pull(&w, yard, 3);
   kvsp_media_free(door);
   kvsp_media_free(yard);
+  end_world(&w);
+}
+END_TEST
+
+/* The archive's calls are made again likewise. */
+START_TEST(archive_fails_after_the_end) {
+  struct world w;
+  begin_world(&w, KIND_CONTAINER);
+  atomic_store(&w.service.failing, 4);
+  ck_assert_int_eq(list(&w), KVSP_OK);
+  ck_assert_uint_eq(w.client->chain.searches, 2);
+  let_expire(&w, -1000);
+  fail_from_now_on(&w);
+  ck_assert_int_eq(fetch(&w), KVSP_ERR_SERVICE);
+  ck_assert_uint_eq(w.client->chain.failures, 2);
   end_world(&w);
 }
 END_TEST
@@ -1224,6 +1243,7 @@ int main(void) {
   tcase_add_loop_test(all, freed_while_a_source_is_slow, 0, KIND_COUNT);
   tcase_add_loop_test(all, refresh_fails, 0, KIND_COUNT);
   tcase_add_loop_test(all, fails_after_the_end, 0, KIND_COUNT);
+  tcase_add_test(all, archive_fails_after_the_end);
   tcase_add_loop_test(all, does_not_heal, 0, 3);
   tcase_add_test(all, process_does_not_ignore_sigpipe);
   tcase_add_test(all, process_has_no_blocked_signals);

@@ -97,8 +97,8 @@ typedef struct kvsp_archive_media_config {
   uint32_t batch;        /* fragments that one call asks for, 1 to 1000; 0: 100.
                             500 a second are what the service gives one stream,
                             whatever the batch: larger ones wait longer      */
-  uint32_t max_attempts; /* calls in a row that fail before it ends with the
-                            last one's error; 0: 8                          */
+  uint32_t max_attempts; /* calls in a row that fail, or get no credentials,
+                            before it ends with the last one's error; 0: 8  */
   uint64_t max_buffer;   /* bytes that wait for the caller before nothing more
                             is taken from the socket; 0: 4 MiB              */
   uint64_t max_memory;   /* of the fragment at hand, and of those that came

@@ -36,10 +36,12 @@ typedef struct kvsp_credentials {
  * Fills *out, which is zeroed but for struct_size.  The strings are copied
  * before anything else is called, and the copies wiped when they are no longer
  * needed.  Called when there are none, some 15 minutes before they expire, and
- * once after the service called them expired.  Return 0; anything else ends the
- * call that wanted them, with that value where it is KVSP_ERR_USER or less, else
- * with KVSP_ERR_CREDENTIALS.  It may block; calls on the client are refused
- * with KVSP_ERR_REENTRANT.
+ * once after the service called them expired.  Return 0; anything else is a
+ * failure: keys at hand serve as long as they are good, and it is called again
+ * later; where there are none it ends the calls that want them, with that value
+ * where it is KVSP_ERR_USER or less, else with KVSP_ERR_CREDENTIALS.  It may
+ * block, and all readers with it; calls on the client are refused with
+ * KVSP_ERR_REENTRANT.
  */
 typedef int (*kvsp_credentials_callback)(void *user, kvsp_credentials *out);
 
@@ -74,6 +76,15 @@ enum kvsp_client_flags {
  * _FULL_URI; the EC2 instance, by IMDSv2.  A source that is there and fails
  * ends the search.  Profiles that assume a role by another one, or log in by
  * SSO, are told as KVSP_ERR_UNSUPPORTED, with what to do instead.
+ *
+ * Sources are asked beside the readers: who has a session goes on, who wants to
+ * make a call waits.  Temporary keys are got anew some 15 minutes before they
+ * expire, and serve to their end where that fails.  Then what may pass (no
+ * answer, a fault of the source, a credential_process that gave keys before) is
+ * tried again like a call that failed, and counted as one; all else ends who
+ * waits.  credential_process is run without a shell, for a minute at most, with
+ * no descriptors but an empty stdin, its stdout and our stderr; SIGPIPE and
+ * SIGCHLD are not ignored there, and no signal is blocked.
  */
 typedef struct kvsp_client_config {
   size_t struct_size;
@@ -121,8 +132,10 @@ KVSP_API KVSP_MUST_CHECK int kvsp_client_wait(kvsp_client *c, int timeout_ms,
  */
 KVSP_API int kvsp_client_interrupt(kvsp_client *c);
 
-/* Finds credentials now, or anew where they expired; otherwise that happens at
- * the first call.  KVSP_OK; KVSP_ERR_CREDENTIALS, KVSP_ERR_UNSUPPORTED,
+/* Finds credentials now, or anew where it is time for that; otherwise that
+ * happens at the first call.  Drives all readers while it waits.  Those at hand
+ * will do where there are no newer ones, until ten minutes before they expire:
+ * then it says why, though they serve.  KVSP_OK; KVSP_ERR_CREDENTIALS, KVSP_ERR_UNSUPPORTED,
  * KVSP_ERR_NETWORK, KVSP_ERR_SERVICE: see kvsp_client_error;
  * KVSP_INTERRUPTED, KVSP_ERR_NOMEM, KVSP_ERR_ARG, KVSP_ERR_REENTRANT, what the
  * callback returned. */

@@ -66,7 +66,8 @@ enum kvsp_media_flags {
 
 /* What a reader is at. */
 enum kvsp_media_state {
-  KVSP_STATE_CONNECTING = 1,   /* asks for an endpoint, calls GetMedia      */
+  KVSP_STATE_CONNECTING = 1,   /* waits for credentials, asks for an endpoint,
+                                  calls GetMedia                           */
   KVSP_STATE_WAITING = 2,      /* for a producer: connected, or about to be
                                   again, and there is nothing new           */
   KVSP_STATE_STREAMING = 3,    /* bytes come                               */
@@ -108,8 +109,9 @@ typedef struct kvsp_media_config {
                             decided yet comes on top: a frame, a head       */
   uint32_t silence_ms;   /* a session that brings nothing for so long is
                             ended, and the next one begun; 0: 30000         */
-  uint32_t max_attempts; /* calls in a row that fail before it ends with the
-                            last one's error; 0: it never gives up          */
+  uint32_t max_attempts; /* calls in a row that fail, or get no credentials,
+                            before it ends with the last one's error; 0: it
+                            never gives up                                 */
   const kvsp_reader_config *reader; /* for kvsp_media_next_item: flags, tracks,
                             limits; its allocator is the client's.  NULL: the
                             defaults                                       */

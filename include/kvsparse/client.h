@@ -82,9 +82,9 @@ enum kvsp_client_flags {
  * expire, and serve to their end where that fails.  Then what may pass (no
  * answer, a fault of the source, a credential_process that gave keys before) is
  * tried again like a call that failed, and counted as one; all else ends who
- * waits.  credential_process is run without a shell, for a minute at most, with
- * no descriptors but an empty stdin, its stdout and our stderr; SIGPIPE and
- * SIGCHLD are not ignored there, and no signal is blocked.
+ * waits.  credential_process is run without a shell, for a minute at most; it
+ * gets none of our descriptors but stderr, SIGPIPE and SIGCHLD are not ignored
+ * there, and no signal is blocked.
  */
 typedef struct kvsp_client_config {
   size_t struct_size;

@@ -249,7 +249,11 @@ static int one_call(kvsp_archive *a) {
         url ? ask_page(a, url) : kvsp_locate_ask(&a->call, a->stream, API_LIST);
   if (rc != KVSP_OK) return after_unsent_call(a, rc);
   rc = kvsp_client_finish(a->client, &a->call.transfer);
-  if (rc == KVSP_OK) rc = after_call(a, url != NULL);
+  if (rc == KVSP_OK)
+    rc = after_call(a, url != NULL);
+  else if (rc < 0)
+    kvsp_client_note_message(a->client, rc, a->call.operation,
+                             kvsp_status_text(rc));
   kvsp_call_end(&a->call);
   return rc;
 }

@@ -1123,7 +1123,7 @@ static void look_for_secret(void *user, void *ptr, size_t size) {
   counting.allocator.release(user, ptr, size);
 }
 
-static void expect_wiped(void) {
+static void expect_wiped(const char *expected) {
   kvsp_client_config config = {.struct_size = sizeof config};
   kvsp_client *c = NULL;
   kvsp_allocator allocator;
@@ -1134,9 +1134,9 @@ static void expect_wiped(void) {
   config.region = "us-west-2";
   looked_at = 0;
   ck_assert_int_eq(kvsp_client_new(&c, &config), KVSP_OK);
-  expect_found(c, "AKIDW/VERY-SECRET-1/VERY-TOKEN-2 profile");
+  expect_found(c, expected);
   kvsp_credentials_renew(&c->chain);
-  expect_found(c, "AKIDW/VERY-SECRET-1/VERY-TOKEN-2 profile");
+  expect_found(c, expected);
   kvsp_client_free(c);
   ck_assert_uint_gt(looked_at, 10);
   ck_assert_uint_eq(counting.live_blocks, 0);
@@ -1147,20 +1147,35 @@ START_TEST(wiped_after_use) {
              "[default]\naws_access_key_id = AKIDW\n"
              "aws_secret_access_key = VERY-SECRET-1\n"
              "aws_session_token = VERY-TOKEN-2\n");
-  expect_wiped();
+  expect_wiped("AKIDW/VERY-SECRET-1/VERY-TOKEN-2 profile");
   remove_file("credentials");
   write_program(
       "#!/bin/sh\necho '{\"Version\":1,\"AccessKeyId\":\"AKIDW\","
       "\"SecretAccessKey\":\"VERY-SECRET-1\",\"SessionToken\":"
       "\"VERY-TOKEN-2\"}'\n");
-  expect_wiped();
+  expect_wiped("AKIDW/VERY-SECRET-1/VERY-TOKEN-2 profile");
 }
 END_TEST
 
-START_TEST(every_allocation_fails) {
+START_TEST(wiped_after_an_answer) {
+  static const char *const expected[] = {
+      [KIND_CONTAINER] = "AKIDW/VERY-SECRET-1/VERY-TOKEN-2 container",
+      [KIND_INSTANCE] = "AKIDW/VERY-SECRET-1/VERY-TOKEN-2 instance"};
+  struct world w;
+  begin_world(&w, _i);
+  w.service.body =
+      "{\"AccessKeyId\":\"AKIDW\",\"SecretAccessKey\":\"VERY-SECRET-1\","
+      "\"Token\":\"VERY-TOKEN-2\"}";
+  expect_wiped(expected[_i]);
+  end_world(&w);
+}
+END_TEST
+
+/* How many allocations a client and its keys took. */
+static size_t fail_each_allocation(const char *endpoint_url) {
   bool failed = true;
-  write_file("credentials", two_profiles);
-  for (size_t at = 0; failed; at++) {
+  size_t at = 0;
+  for (; failed; at++) {
     kvsp_client_config config = {.struct_size = sizeof config};
     struct test_allocator a;
     kvsp_client *c = NULL;
@@ -1169,6 +1184,7 @@ START_TEST(every_allocation_fails) {
     test_allocator_fail_after(&a, at);
     config.allocator = &a.allocator;
     config.region = "us-west-2";
+    config.endpoint_url = endpoint_url;
     rc = kvsp_client_new(&c, &config);
     if (rc == KVSP_OK) rc = kvsp_client_authenticate(c);
     failed = a.failures > 0;
@@ -1176,6 +1192,20 @@ START_TEST(every_allocation_fails) {
     kvsp_client_free(c);
     ck_assert_uint_eq(a.live_blocks, 0);
   }
+  return at;
+}
+
+START_TEST(every_allocation_fails) {
+  write_file("credentials", two_profiles);
+  ck_assert_uint_gt(fail_each_allocation(NULL), 10);
+}
+END_TEST
+
+START_TEST(every_allocation_of_a_source_fails) {
+  struct world w;
+  begin_world(&w, _i);
+  ck_assert_uint_gt(fail_each_allocation(server_url(w.server)), 10);
+  end_world(&w);
 }
 END_TEST
 
@@ -1252,7 +1282,9 @@ int main(void) {
   tcase_add_test(all, process_has_no_other_files);
 #endif
   tcase_add_test(all, wiped_after_use);
+  tcase_add_loop_test(all, wiped_after_an_answer, KIND_CONTAINER, KIND_COUNT);
   tcase_add_test(all, every_allocation_fails);
+  tcase_add_loop_test(all, every_allocation_of_a_source_fails, 0, KIND_COUNT);
   tcase_add_test(all, settings);
   suite_add_tcase(suite, all);
   runner = srunner_create(suite);

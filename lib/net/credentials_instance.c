@@ -84,12 +84,12 @@ static int take_keys(struct metadata *m, struct credentials *out) {
   int rc;
   if (!kvsp_http_succeeded(&m->transfer)) return m->chain->status;
   kvsp_text_init(&code, m->chain->allocator, 256);
-  if (kvsp_json_field(json, "Code", &code) == 1 &&
-      strcmp(kvsp_text_string(&code), "Success") != 0)
+  rc = kvsp_json_field(json, "Code", &code);
+  if (rc == 1 && strcmp(kvsp_text_string(&code), "Success") != 0)
     rc = kvsp_credentials_fail(m->chain, KVSP_ERR_CREDENTIALS,
                                "the instance's metadata say %s",
                                kvsp_text_string(&code));
-  else
+  else if (rc >= 0)
     rc = kvsp_credentials_from_json(m->chain, json, "Token", out);
   kvsp_text_clear(&code);
   return rc;
@@ -134,8 +134,10 @@ static int advance(void *own, struct credentials *out) {
   struct metadata *m = own;
   int rc;
   if (!m->transfer.finished) return CREDENTIALS_PENDING;
-  if (!kvsp_http_succeeded(&m->transfer))
-    kvsp_credentials_fail_http(m->chain, "instance metadata", &m->transfer);
+  if (!kvsp_http_succeeded(&m->transfer) &&
+      kvsp_credentials_fail_http(m->chain, "instance metadata", &m->transfer) ==
+          KVSP_ERR_NOMEM)
+    return KVSP_ERR_NOMEM;
   rc = m->take(m, out);
   return rc == CREDENTIALS_NOT_HERE && will_be_back(m->chain) ? m->chain->status
                                                               : rc;

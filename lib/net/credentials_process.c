@@ -204,10 +204,12 @@ static int understand(struct process *p, struct credentials *out) {
   const char *json = kvsp_text_string(&p->output);
   struct text version;
   bool known;
+  int rc;
   kvsp_text_init(&version, p->chain->allocator, 64);
-  known = kvsp_json_field(json, "Version", &version) == 1 &&
-          strcmp(kvsp_text_string(&version), "1") == 0;
+  rc = kvsp_json_field(json, "Version", &version);
+  known = rc == 1 && strcmp(kvsp_text_string(&version), "1") == 0;
   kvsp_text_clear(&version);
+  if (rc == KVSP_ERR_NOMEM) return rc;
   if (!known)
     return kvsp_credentials_fail(p->chain, KVSP_ERR_CREDENTIALS,
                                  "credential_process printed no JSON object "

@@ -165,6 +165,21 @@ static void refuse(const struct service *s, struct server_answer *answer) {
   server_reply(answer, s->refusal.status, headers, s->refusal.body);
 }
 
+static void note_endpoint_call(struct service *s) {
+  pthread_mutex_lock(&s->lock);
+  s->endpoint_calls++;
+  pthread_mutex_unlock(&s->lock);
+}
+
+static bool is_refused(struct service *s, bool is_endpoint) {
+  bool refused;
+  pthread_mutex_lock(&s->lock);
+  refused = s->refusals > 0 && is_endpoint == s->refuse_endpoint;
+  if (refused) s->refusals--;
+  pthread_mutex_unlock(&s->lock);
+  return refused;
+}
+
 static void note_call(struct service *s, const struct server_request *request) {
   pthread_mutex_lock(&s->lock);
   if (s->calls < CALLS_MAX) {
@@ -182,11 +197,10 @@ static void on_request(void *user, const struct server_request *request,
   char body[256];
   bool is_endpoint = strcmp(request->path, "/getDataEndpoint") == 0;
   if (is_endpoint)
-    s->endpoint_calls++;
+    note_endpoint_call(s);
   else
     note_call(s, request);
-  if (s->refusals > 0 && is_endpoint == s->refuse_endpoint) {
-    s->refusals--;
+  if (is_refused(s, is_endpoint)) {
     refuse(s, answer);
   } else if (is_endpoint) {
     snprintf(body, sizeof body, "{\"DataEndpoint\":\"%s\"}",

@@ -728,6 +728,34 @@ START_TEST(no_region) {
 }
 END_TEST
 
+static void set_environment(const struct service *s) {
+  setenv("AWS_REGION", "us-west-2", 1);
+  setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", 1);
+  setenv("AWS_SECRET_ACCESS_KEY", "S", 1);
+  setenv("AWS_ENDPOINT_URL", server_url(s->server), 1);
+}
+
+START_TEST(a_client_of_its_own) {
+  struct service s;
+  struct reading r;
+  struct bytes got = {0};
+  start_service(&s);
+  prepare(&r, &s);
+  kvsp_client_free(r.client);
+  r.client = NULL;
+  set_environment(&s);
+  open_reading(&r);
+  ck_assert_int_eq(read_bytes(&r, &got), KVSP_END);
+  expect_all(&s, &got, 0);
+  close_reading(&r);
+  setenv("AWS_REGION", "no region", 1);
+  ck_assert_int_eq(kvsp_media_new(&r.media, NULL, &r.config), KVSP_ERR_ARG);
+  ck_assert_ptr_null(r.media);
+  bytes_free(&got);
+  stop_service(&s);
+}
+END_TEST
+
 /* ---- waiting ------------------------------------------------------------- */
 
 static void *interrupt_soon(void *user) {
@@ -996,6 +1024,7 @@ int main(void) {
   tcase_add_test(all, errors_in_the_stream);
   tcase_add_test(all, nobody_there);
   tcase_add_test(all, no_region);
+  tcase_add_test(all, a_client_of_its_own);
   tcase_add_test(all, interrupted);
   tcase_add_test(all, waits_for_a_producer);
   tcase_add_test(all, back_pressure);

@@ -119,9 +119,14 @@ typedef struct kvsp_media_config {
   void *user;
 } kvsp_media_config;
 
-/* Connects to nothing yet: the first wait does.  KVSP_OK, KVSP_ERR_ARG (also a
- * name or number that cannot be one), KVSP_ERR_REENTRANT, KVSP_ERR_NOMEM,
- * KVSP_ERR_LIMIT_MEMORY. */
+/*
+ * Connects to nothing yet: the first wait does.  client NULL: it gets one of
+ * its own, as kvsp_client_new makes it without a config, which nobody else can
+ * use (nor interrupt) and which is freed with it: for a program that has one
+ * stream.  KVSP_OK, KVSP_ERR_ARG (also a name or number that cannot be one),
+ * KVSP_ERR_REENTRANT, KVSP_ERR_NOMEM, KVSP_ERR_LIMIT_MEMORY; with client NULL
+ * those of kvsp_client_new.
+ */
 KVSP_API KVSP_MUST_CHECK int kvsp_media_new(kvsp_media **out,
                                             kvsp_client *client,
                                             const kvsp_media_config *config);

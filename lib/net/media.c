@@ -137,16 +137,10 @@ static void destroy(kvsp_media *m) {
   kvsp_net_release(a, m, sizeof *m);
 }
 
-int kvsp_media_new(kvsp_media **out, kvsp_client *client,
-                   const kvsp_media_config *config) {
-  kvsp_media *m;
+static int make(kvsp_media **out, kvsp_client *client,
+                const kvsp_media_config *config) {
+  kvsp_media *m = kvsp_net_alloc(&client->allocator, sizeof *m);
   int rc;
-  if (!out || !client || !config || config->struct_size != sizeof *config ||
-      !config->stream || !is_stream(config->stream) || !is_start(config))
-    return KVSP_ERR_ARG;
-  *out = NULL;
-  if (client->busy) return KVSP_ERR_REENTRANT;
-  m = kvsp_net_alloc(&client->allocator, sizeof *m);
   if (!m) return KVSP_ERR_NOMEM;
   m->client = client;
   rc = set_up(m, config);
@@ -160,14 +154,39 @@ int kvsp_media_new(kvsp_media **out, kvsp_client *client,
   return KVSP_OK;
 }
 
+static int make_with_client(kvsp_media **out, const kvsp_media_config *config) {
+  kvsp_client *client = NULL;
+  int rc = kvsp_client_new(&client, NULL);
+  if (rc == KVSP_OK) rc = make(out, client, config);
+  if (rc != KVSP_OK) {
+    kvsp_client_free(client);
+    return rc;
+  }
+  (*out)->owns_client = true;
+  return KVSP_OK;
+}
+
+int kvsp_media_new(kvsp_media **out, kvsp_client *client,
+                   const kvsp_media_config *config) {
+  if (!out || !config || config->struct_size != sizeof *config ||
+      !config->stream || !is_stream(config->stream) || !is_start(config))
+    return KVSP_ERR_ARG;
+  *out = NULL;
+  if (!client) return make_with_client(out, config);
+  return client->busy ? KVSP_ERR_REENTRANT : make(out, client, config);
+}
+
 void kvsp_media_free(kvsp_media *m) {
+  kvsp_client *own;
   kvsp_media **at;
   if (!m || m->client->busy) return;
+  own = m->owns_client ? m->client : NULL;
   at = &m->client->readers;
   while (*at != m) at = &(*at)->next;
   *at = m->next;
   if (m->client->turn == m) m->client->turn = NULL;
   destroy(m);
+  kvsp_client_free(own);
 }
 
 /* ---- pieces -------------------------------------------------------------- */

@@ -22,6 +22,7 @@ enum phase {
 struct kvsp_media {
   kvsp_media *next; /* of the client's readers                              */
   kvsp_client *client;
+  bool owns_client;
   struct stream *stream;
   /* What was asked for. */
   uint32_t start;

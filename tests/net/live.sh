@@ -192,20 +192,40 @@ assert info["fragments"] == info["complete"] > 3, info'
 
 # --- the example -----------------------------------------------------------
 
+# Without blank lines and the comment at its top.
+short() {
+  sed '1,/\*\//d' "$top_srcdir/examples/live_pictures.c" | grep . >code
+  wc -l code
+  [ "$(wc -l <code)" -le 20 ]
+}
+ok 'the example has at most 20 lines' short
 if [ "${HAVE_FFMPEG:-}" = yes ]; then
   endpoint_stop
   endpoint --stream 'door=generate:--seconds 4' --no-quotas
-  ok 'the example compiles' sh -c "${CC:-cc} -std=c99 -Wall -Werror \
+  libs=$top_builddir/lib
+  ok 'the example compiles' sh -c "${CC:-cc} -std=c99 -Wall -Wextra -Werror \
     -I'$top_srcdir/include' '$top_srcdir/examples/live_pictures.c' -o example \
-    -L'$top_builddir/lib/net/.libs' -L'$top_builddir/lib/av/.libs' \
-    -L'$top_builddir/lib/core/.libs' -lkvsparse-net -lkvsparse-av -lkvsparse"
-  LD_LIBRARY_PATH=$top_builddir/lib/net/.libs:$top_builddir/lib/av/.libs:$top_builddir/lib/core/.libs \
-    ./example door >bright 2>err &
+    -L'$libs/net/.libs' -L'$libs/av/.libs' -L'$libs/core/.libs' \
+    -lkvsparse-net -lkvsparse-av -lkvsparse"
+  example() {
+    LD_LIBRARY_PATH=$libs/net/.libs:$libs/av/.libs:$libs/core/.libs \
+      exec ./example "$@"
+  }
+  example door >pictures.out 2>err &
   pid=$!
-  many() { [ "$(wc -c <bright)" -gt 1000 ]; }
+  many() { [ "$(wc -c <pictures.out)" -gt 1000 ]; }
   ok 'the example gets live pictures' wait_until many
   kill $pid
   wait $pid
+  ok 'it tells of each' sh -c "sed '\$d' pictures.out | \
+    awk '!/^[0-9]+\.[0-9][0-9][0-9] s: [0-9]+ x [0-9]+\$/ { exit 1 }'"
+  complained() { exited 1 && [ ! -s out ] && grep "^live_pictures: .*$1" err; }
+  (example absent) >out 2>err
+  status=$?
+  ok 'it tells why it ends' complained 'not found'
+  (example) >out 2>err
+  status=$?
+  ok 'it wants the name of a stream' complained 'argument'
   mkdir pictures
   with_signals "$KVSPARSE" dump kvs://door --interval 1 -o pictures 2>err &
   pid=$!

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
 import re
 import time
 from pathlib import Path
@@ -45,43 +45,44 @@ def sign(**changes):
                           **changes)
 
 
+#: Of all vectors' requests.
+BODY = b'{"StreamName":"my-stream","APIName":"GET_MEDIA"}'
+
+
 def vectors():
-    """The folder's own vectors, where they are: (token?, request, result)."""
-    path = Path(os.environ.get(
-        "KVSPARSE_SIGV4_VECTORS",
-        Path(__file__).resolve().parents[3] / ".." / "shared" / "reference" /
-        "sigv4-vectors.txt"))
-    if not path.exists():
-        pytest.skip("no sigv4-vectors.txt; KVSPARSE_SIGV4_VECTORS names it")
-    text = path.read_text()
-    return [part.split("\n..\n") for part in re.split(
-        r"^--- (?:True|False)\n", text, flags=re.M)[1:]]
+    """The vectors by their names: (canonical request, the rest)."""
+    path = Path(__file__).resolve().parents[3] / "tests/net/sigv4-vectors.txt"
+    parts = re.split(r"^--- (.*)\n", path.read_text(), flags=re.M)
+    return {name: part.split("\n..\n")
+            for name, part in zip(parts[1::2], parts[2::2])}
 
 
-def test_vectors():
-    """The canonical request and the string to sign, byte by byte."""
-    found = vectors()
-    assert len(found) == 2
-    for canonical, rest in found:
-        lines = canonical.split("\n")
-        blank = lines.index("", 3)
-        headers = [tuple(line.split(":", 1)) for line in lines[3:blank]]
-        text, _, told = rest.partition("\nsignature ")
-        told, _, body_hash = told.strip().partition("\nbodyhash ")
-        assert lines[-1] == body_hash
-        signed = [name for name, _ in headers]
-        request = Request("POST", lines[1], "", headers + [
-            ("x-amz-content-sha256", body_hash)], b"", True)
-        assert signature.canonical(request, signed) == canonical
-        date = dict(headers)["x-amz-date"]
-        claim = signature.Claim("AKIDEXAMPLE", date[:8], "us-west-2",
-                                "kinesisvideo", signed, told, date)
-        assert text.split("\n")[1] == date
-        for secret in (SECRET, SECRET.replace("+", "/")):
-            if signature.signature_plain(request, claim, secret) == told:
-                break
-        else:
-            pytest.fail("no such signature")
+VECTORS = vectors()
+
+
+def test_there_are_vectors():
+    assert list(VECTORS) == ["without a token", "with a token"]
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_vector(name):
+    """The canonical request and the signature, byte by byte, in both ways."""
+    canonical, rest = VECTORS[name]
+    lines = canonical.split("\n")
+    headers = [tuple(line.split(":", 1))
+               for line in lines[3:lines.index("", 3)]]
+    text, _, told = rest.partition("\nsignature ")
+    told, _, body_hash = told.strip().partition("\nbodyhash ")
+    assert lines[-1] == body_hash == hashlib.sha256(BODY).hexdigest()
+    signed = [name for name, _ in headers]
+    request = Request("POST", lines[1], "", headers, BODY, True)
+    assert signature.canonical(request, signed) == canonical
+    date = dict(headers)["x-amz-date"]
+    claim = signature.Claim("AKIDEXAMPLE", date[:8], "us-west-2",
+                            "kinesisvideo", signed, told, date)
+    assert text.split("\n")[1] == date
+    assert signature.signature_plain(request, claim, SECRET) == told
+    assert signature.signature_botocore(request, claim, SECRET) == told
 
 
 @pytest.mark.parametrize("changes", [

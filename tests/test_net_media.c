@@ -883,19 +883,18 @@ START_TEST(many_in_one_thread) {
   for (unsigned i = 0; i < MANY; i++) {
     snprintf(name, sizeof name, "stream-%u", i);
     r.config.stream = name;
+    r.config.user = &got[i];
     ck_assert_int_eq(kvsp_media_new(&readers[i], r.client, &r.config), KVSP_OK);
   }
   while (ended < MANY) {
     const kvsp_piece *piece;
     kvsp_media *ready = NULL;
-    unsigned i = 0;
     int rc;
     ck_assert_int_eq(kvsp_client_wait(r.client, 60000, &ready), KVSP_OK);
-    while (readers[i] != ready) i++;
     rc = kvsp_media_next(ready, 0, &piece);
     if (rc == KVSP_END) ended++;
     if (rc == KVSP_OK && piece->data.len > 0)
-      bytes_append(&got[i], piece->data.data, piece->data.len);
+      bytes_append(kvsp_media_user(ready), piece->data.data, piece->data.len);
     ck_assert_int_ge(rc, 0);
   }
   for (unsigned i = 0; i < MANY; i++) {

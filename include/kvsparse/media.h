@@ -116,7 +116,7 @@ typedef struct kvsp_media_config {
                             limits; its allocator is the client's.  NULL: the
                             defaults                                       */
   kvsp_media_callback callback; /* NULL: none                               */
-  void *user;
+  void *user;            /* for the callback, and kvsp_media_user          */
 } kvsp_media_config;
 
 /*
@@ -183,6 +183,8 @@ KVSP_API KVSP_MUST_CHECK int kvsp_media_next_item(kvsp_media *m,
 /* Why it ended, or what the last failed call said.  Owned by the reader, valid
  * until the next call on it.  Never NULL. */
 KVSP_API const kvsp_service_error *kvsp_media_error(const kvsp_media *m);
+/* The config's user: whose stream it is that kvsp_client_wait found ready. */
+KVSP_API void *kvsp_media_user(const kvsp_media *m);
 /* KVSP_STATE_*. */
 KVSP_API uint32_t kvsp_media_get_state(const kvsp_media *m);
 /* The number of the last complete fragment that was handed out; data NULL:

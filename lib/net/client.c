@@ -261,7 +261,7 @@ static kvsp_media *find_ready(kvsp_client *c) {
 
 static kvsp_media *look_for(kvsp_client *c, kvsp_media *only) {
   if (only) return kvsp_media_is_ready(only) ? only : NULL;
-  return find_ready(c);
+  return look_for(c, NULL);
 }
 
 static int span(int64_t from, int64_t to) {
@@ -358,13 +358,25 @@ int kvsp_client_obtain(kvsp_client *c) {
   return rc;
 }
 
+/* Where the caller takes what comes, all that is there is handed out before more
+ * is taken from the sockets: else each piece would cost a turn of the loop, and
+ * fill the buffers of all others.  Where it does not, the loop goes on. */
+static kvsp_media *find_at_hand(kvsp_client *c) {
+  if (!c->taken) return NULL;
+  c->taken = false;
+  for (kvsp_media *m = c->readers; m; m = m->next) kvsp_media_release(m);
+  return look_for(c, NULL);
+}
+
 int kvsp_client_wait(kvsp_client *c, int timeout_ms, kvsp_media **ready) {
-  kvsp_media *found = NULL;
-  int rc;
+  kvsp_media *found;
+  int rc = KVSP_OK;
   if (ready) *ready = NULL;
   if (!c) return KVSP_ERR_ARG;
   if (c->busy) return KVSP_ERR_REENTRANT;
-  rc = kvsp_client_drive(c, timeout_ms, NULL, &found);
+  if (kvsp_http_take_interrupt(&c->http)) return KVSP_INTERRUPTED;
+  found = find_at_hand(c);
+  if (!found) rc = kvsp_client_drive(c, timeout_ms, NULL, &found);
   if (rc != KVSP_OK) return rc;
   c->turn = found;
   if (ready) *ready = found;

@@ -252,6 +252,7 @@ int kvsp_media_next(kvsp_media *m, int timeout_ms, const kvsp_piece **piece) {
   if (m->by_items) return KVSP_ERR_STATE;
   m->by_pieces = true;
   rc = take_piece(m, timeout_ms);
+  m->client->taken = true;
   if (rc == KVSP_OK) *piece = &m->piece;
   return rc;
 }
@@ -321,6 +322,7 @@ int kvsp_media_next_item(kvsp_media *m, int timeout_ms,
   if (rc != KVSP_OK) return rc;
   if (m->by_pieces) return KVSP_ERR_STATE;
   m->by_items = true;
+  m->client->taken = true;
   for (;;) {
     *item = NULL;
     if (m->reading) {
@@ -343,6 +345,10 @@ const kvsp_service_error *kvsp_media_error(const kvsp_media *m) {
   static const kvsp_service_error nothing = {
       .operation = "", .name = "", .message = "", .request_id = ""};
   return m ? &m->error : &nothing;
+}
+
+void *kvsp_media_user(const kvsp_media *m) {
+  return m ? m->user : NULL;
 }
 
 uint32_t kvsp_media_get_state(const kvsp_media *m) {

@@ -41,6 +41,7 @@ struct kvsp_client {
   struct stream *streams;
   struct kvsp_media *readers;
   struct kvsp_media *turn; /* the last one that was told to be ready       */
+  bool taken;              /* something was, since kvsp_client_wait         */
   kvsp_service_error error;
   struct service_fault fault; /* what it points to                          */
   char request_id[ERROR_ID_SIZE];

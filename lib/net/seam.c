@@ -3,14 +3,44 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HASH_START UINT64_C(0xCBF29CE484222325)
+/* ---- digests ------------------------------------------------------------- */
 
-/* FNV-1a, to tell two cuts of the same bytes from others. */
-static uint64_t hash_bytes(uint64_t hash, const uint8_t *data, size_t len) {
-  for (size_t i = 0; i < len; i++)
-    hash = (hash ^ data[i]) * UINT64_C(0x100000001B3);
-  return hash;
+static void add_word(struct digest *d, const uint8_t *bytes) {
+  uint64_t word;
+  memcpy(&word, bytes, sizeof word);
+  word = (d->hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+  d->hash = word ^ word >> 32;
 }
+
+/* So many bytes that a word is full, or all. */
+static size_t fill_rest(struct digest *d, const uint8_t *data, size_t len) {
+  size_t used = d->len % sizeof d->rest;
+  size_t room = sizeof d->rest - used;
+  if (len > room) len = room;
+  memcpy(d->rest + used, data, len);
+  d->len += len;
+  if (len < room) return len;
+  add_word(d, d->rest);
+  memset(d->rest, 0, sizeof d->rest);
+  return len;
+}
+
+static void add_bytes(struct digest *d, const uint8_t *data, size_t len) {
+  size_t at = 0;
+  if (d->len % sizeof d->rest > 0) at = fill_rest(d, data, len);
+  for (; len - at >= sizeof d->rest; at += sizeof d->rest) {
+    add_word(d, data + at);
+    d->len += sizeof d->rest;
+  }
+  if (at < len) fill_rest(d, data + at, len - at);
+}
+
+static bool is_same(const struct digest *a, const struct digest *b) {
+  return a->hash == b->hash && a->len == b->len &&
+         memcmp(a->rest, b->rest, sizeof a->rest) == 0;
+}
+
+/* ---- made and freed ------------------------------------------------------ */
 
 int kvsp_seam_init(struct seam *s, const kvsp_allocator *a,
                    const kvsp_limits *limits, struct queue *queue) {
@@ -79,8 +109,7 @@ static int deliver(struct seam *s, size_t len) {
   rc = open_piece(s);
   if (rc == KVSP_OK) rc = kvsp_queue_append(s->queue, s->hold, len);
   if (rc != KVSP_OK) return rc;
-  s->current.hash = hash_bytes(s->current.hash, s->hold, len);
-  s->current.len += len;
+  add_bytes(&s->current.digest, s->hold, len);
   return KVSP_OK;
 }
 
@@ -94,7 +123,7 @@ static void lose_cut(struct seam *s) {
 
 /* All that was delivered before has come again: it is the same or is not. */
 static void finish_comparing(struct seam *s) {
-  if (s->compared_hash != s->cut.hash) {
+  if (!is_same(&s->compared, &s->cut.digest)) {
     s->mode = SEAM_DROP;
     lose_cut(s);
     return;
@@ -107,11 +136,10 @@ static void finish_comparing(struct seam *s) {
 }
 
 static size_t compare(struct seam *s, size_t len) {
-  uint64_t left = s->cut.len - s->compared;
+  uint64_t left = s->cut.digest.len - s->compared.len;
   if (len > left) len = (size_t)left;
-  s->compared_hash = hash_bytes(s->compared_hash, s->hold, len);
-  s->compared += len;
-  if (s->compared == s->cut.len) finish_comparing(s);
+  add_bytes(&s->compared, s->hold, len);
+  if (s->compared.len == s->cut.digest.len) finish_comparing(s);
   return len;
 }
 
@@ -194,10 +222,8 @@ static int on_fragment(struct seam *s, const kvsp_fragment *f) {
   s->begun = false;
   memcpy(s->current.number, s->document.number, sizeof s->current.number);
   s->current.server_time_ns = f->server_time_ns;
-  s->current.len = 0;
-  s->current.hash = HASH_START;
-  s->compared = 0;
-  s->compared_hash = HASH_START;
+  memset(&s->current.digest, 0, sizeof s->current.digest);
+  memset(&s->compared, 0, sizeof s->compared);
   s->mode = decide(s, f);
   if (s->on_fragment && s->mode == SEAM_DELIVER) s->on_fragment(s->user, f);
   return KVSP_OK;
@@ -317,7 +343,7 @@ int kvsp_seam_close(struct seam *s) {
   if (rc == KVSP_OK) rc = flush_late(s, looked_at);
   s->ragged = s->hold_len > 0 || s->mode == SEAM_RESUME;
   if (s->mode == SEAM_DELIVER && !s->complete && s->current.number[0] &&
-      s->current.len > 0)
+      s->current.digest.len > 0)
     s->cut = s->current;
   s->hold_len = 0;
   s->mode = SEAM_UNDECIDED;

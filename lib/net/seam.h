@@ -23,12 +23,18 @@ enum seam_mode {
   SEAM_RESUME /* it was delivered in part: that part is compared            */
 };
 
+/* Of bytes in order, however they are cut: to tell them from others. */
+struct digest {
+  uint64_t hash;   /* of the whole words                                      */
+  uint64_t len;    /* bytes in all                                            */
+  uint8_t rest[8]; /* behind the last whole word; what is not used is 0      */
+};
+
 /* A fragment of which only a part was delivered. */
 struct cut {
   char number[NUMBER_SIZE]; /* "": there is none                           */
   int64_t server_time_ns;
-  uint64_t len;
-  uint64_t hash;
+  struct digest digest;
 };
 
 struct seam_counts {
@@ -60,8 +66,7 @@ struct seam {
   char only[NUMBER_SIZE]; /* one more that is to be dropped; "": none       */
   struct cut cut;     /* of an earlier session                             */
   struct cut current; /* of the document at hand: what was delivered        */
-  uint64_t compared;
-  uint64_t compared_hash;
+  struct digest compared;
   /* What the service said in the stream; 0: nothing. */
   uint32_t error_id;
   char error_code[96];

@@ -22,7 +22,7 @@ INPUTS = {
 }
 
 
-def _table(head, rows):
+def table(head, rows):
     """All cells are strings; the first column goes left, the others right."""
     widths = [max(len(row[i]) for row in [head] + rows)
               for i in range(len(head))]
@@ -77,7 +77,7 @@ def _input_section(result, contenders):
             "mallocs/frame", "peak KiB", "frames"]
     rows = [_contender_row(c, result["figures"].get(c.key))
             for c in contenders]
-    return lines + _table(head, rows)
+    return lines + table(head, rows)
 
 
 def _verdict(value, goal, form):
@@ -134,7 +134,7 @@ def _reach_section(inputs):
         return []
     rows = [[name] + [cells[i] for _, cells in columns]
             for i, name in enumerate(names)]
-    return ["", "## Reach: our reader with its defaults", ""] + _table(
+    return ["", "## Reach: our reader with its defaults", ""] + table(
         [""] + [kind for kind, _ in columns], rows)
 
 
@@ -158,7 +158,7 @@ def _many_section(many):
             "  \"At the end\": all bytes were fed, none is kept.",
             "A reader keeps what its largest frame took, so that it allocates "
             "no more; kvsp_reader_trim gives that back.", ""] + \
-        _table(head, rows)
+        table(head, rows)
 
 
 def _info_section(info):
@@ -195,14 +195,14 @@ def _decoding_section(decoding):
         row += ["-"] * (len(head) - len(row))
     lines = ["", "## Decoding", "",
              "From bytes to pictures; start-up is not in it (the difference "
-             "of two lengths).", ""] + _table(head, rows)
+             "of two lengths).", ""] + table(head, rows)
     head = ["frame's last byte to its picture, ms", "median", "most",
             "pictures"]
     rows = [["%s, %s" % (size, who), "%.2f" % (n["median_us"] / 1e3),
              "%.2f" % (n["most_us"] / 1e3), "%d" % n["pictures"]]
             for size, who, n in decoding["latency"]]
     return lines + ["", "One thread each, a stream that comes at its own "
-                    "30 frames a second.", ""] + _table(head, rows)
+                    "30 frames a second.", ""] + table(head, rows)
 
 
 def render(results):
@@ -218,7 +218,7 @@ def render(results):
              "are the difference of two",
              "lengths, so that start-up is not in them; peak KiB is the heap "
              "of the longer of these.", ""]
-    lines += _table(["machine", ""], [[what, which] for what, which in
+    lines += table(["machine", ""], [[what, which] for what, which in
                                       results["machine"]])
     if results["missing"]:
         lines += ["", "Not built here, for want of: " + ", ".join(results["missing"])]

@@ -110,8 +110,8 @@ static void print_counts(const struct summary *s) {
   label("Fragments");
   output_print("%" PRIu64, s->fragments);
   if (s->fragments > 0)
-    output_print(" (%" PRIu64 " complete, %" PRIu64 " incomplete, %" PRIu64
-                 " damaged)",
+    output_print(" (%" PRIu64 " complete, %" PRIu64
+                 " without tail tags, %" PRIu64 " damaged)",
                  s->complete, s->fragments - s->complete, s->damaged);
   output_print("\n");
   label("Frames");

@@ -114,7 +114,8 @@ enum kvsp_fragment_flags {
   KVSP_FRAGMENT_DISCONTINUITY = 2,
   /* Both tail tags of GetMedia (millis behind now and continuation token)
    * were there: the service sent all of it, and a resume point may move to
-   * it. */
+   * it.  GetMediaForFragmentList sends none; nothing in such a fragment's bytes
+   * says that they are all. */
   KVSP_FRAGMENT_COMPLETE = 4,
   /* Bytes of it made no sense or are missing; frames may be lost. */
   KVSP_FRAGMENT_DAMAGED = 8,

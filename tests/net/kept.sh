@@ -48,6 +48,9 @@ took=$((($(date +%s%N) - begun) / 1000000))
 ok 'get --from --to: well' fully_quiet
 numbers all.mkv >got
 ok 'all that is listed, in order' cmp listed got
+run info all.mkv
+ok 'info: they have no tail tags, which is no fault' has \
+  '^  Fragments  *700 (0 complete, 700 without tail tags, 0 damaged)$'
 ok 'no call was refused' test "$(calls GetMediaForFragmentList 400)" -eq 0
 ok 'seven calls of 100' test "$(calls GetMediaForFragmentList 200)" -eq 7
 ok "no faster than allowed ($took ms)" test "$took" -ge 1150

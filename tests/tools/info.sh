@@ -13,7 +13,7 @@ ok "nothing on standard error" quiet
 cat >want <<'END'
 two.mkv
   Bytes             1158 (1.1 kB)
-  Fragments         2 (2 complete, 0 incomplete, 0 damaged)
+  Fragments         2 (2 complete, 0 without tail tags, 0 damaged)
   Frames            4 (2 key)
   First number      9134001
   Last number       9134002
@@ -107,7 +107,7 @@ ok "--strict: what came before is told" has "^  Frames            2 (1 key)$"
 run info cut.mkv
 ok "a cut stream" exited 1
 ok "a damaged fragment" has \
-  "^  Fragments         1 (0 complete, 1 incomplete, 1 damaged)$"
+  "^  Fragments         1 (0 complete, 1 without tail tags, 1 damaged)$"
 run info /dev/null
 ok "an empty stream" exited 0
 ok "an empty stream: nothing in it" has "^  Fragments         0$"

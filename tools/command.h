@@ -4,7 +4,8 @@
  *
  * A subcommand is one file and one function here.  It gets its own arguments
  * as a main function would: argv[0] is "kvsparse SUBCOMMAND", argv[1] its
- * first argument.  main() flushes standard output behind it and turns a write error into status 1.
+ * first argument.  main() flushes standard output behind it and turns a write
+ * error into status 1.
  */
 #ifndef KVSPARSE_TOOLS_COMMAND_H
 #define KVSPARSE_TOOLS_COMMAND_H

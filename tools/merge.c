@@ -79,7 +79,7 @@ struct merge {
 /* What callbacks return to stop; the complaint is made. */
 #define STOPPED KVSP_ERR_USER
 
-/* ---- arguments -------------------------------------------------------------- */
+/* ---- arguments ----------------------------------------------------------- */
 
 enum {
   OPTION_ON_CHANGE = OPTION_LONG_ONLY,
@@ -182,7 +182,7 @@ static int read_arguments(struct merge_options *o, int argc, char **argv) {
   return check(o);
 }
 
-/* ---- output ----------------------------------------------------------------- */
+/* ---- output -------------------------------------------------------------- */
 
 static int close_file(struct merge *m, int status) {
   if (!m->file_open) return status;
@@ -260,7 +260,7 @@ static int flush(struct merge *m) {
   return STOPPED;
 }
 
-/* ---- input ------------------------------------------------------------------ */
+/* ---- input --------------------------------------------------------------- */
 
 static int on_item(void *user, const kvsp_item *item) {
   struct merge *m = user;

@@ -1,8 +1,8 @@
 /*
  * output.h - standard output with its errors kept: the first failure (a full
  * disk) is complained about once, in one line, and everything after it is
- * dropped; nothing is said when the reader of a pipe went away (signals.h).  Long-running commands ask output_failed() now and
- * then and stop.
+ * dropped; nothing is said when the reader of a pipe went away (signals.h).
+ * Long-running commands ask output_failed() now and then and stop.
  */
 #ifndef KVSPARSE_TOOLS_OUTPUT_H
 #define KVSPARSE_TOOLS_OUTPUT_H

@@ -34,10 +34,11 @@ struct source {
   size_t rest_length;
 };
 
-/* path "-" is standard input, kvs://STREAM a live stream; the path must outlive the source.  piece_size 0
- * means SOURCE_PIECE.  From then on a signal that asks to stop (signals.h) ends
- * the input, as if it had ended there.  EXIT_WELL, or EXIT_FAILED (or EXIT_USAGE
- * for a URL) after a complaint (nothing to close then). */
+/* path "-" is standard input, kvs://STREAM a live stream; the path must outlive
+ * the source.  piece_size 0 means SOURCE_PIECE.  From then on a signal that
+ * asks to stop (signals.h) ends the input, as if it had ended there.
+ * EXIT_WELL, or EXIT_FAILED (or EXIT_USAGE for a URL) after a complaint
+ * (nothing to close then). */
 int source_open(struct source *source, const char *path, size_t piece_size);
 /*
  * The next piece: at most piece_size bytes, valid until the next call.  Before

@@ -159,11 +159,12 @@ typedef struct kvsp_service_error {
   int64_t clock_offset_ms; /* with KVSP_ERR_CLOCK: this machine's clock minus
                               the service's                                */
 } kvsp_service_error;
-/* Of the last kvsp_client_authenticate or kvsp_archive_list.  Owned by the client, valid until the
- * next call on it.  Never NULL. */
+/* Of the last kvsp_client_authenticate or kvsp_archive_list.  Owned by the
+ * client, valid until the next call on it.  Never NULL. */
 KVSP_API const kvsp_service_error *kvsp_client_error(const kvsp_client *c);
 
-/* Of libcurl and what it is made of: "libcurl/7.88.1 OpenSSL/3.0.16"; static. */
+/* Of libcurl and what it is made of: "libcurl/7.88.1 OpenSSL/3.0.16".
+ * Static. */
 KVSP_API const char *kvsp_net_version(void);
 
 #ifdef __cplusplus

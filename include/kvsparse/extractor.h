@@ -56,8 +56,8 @@
  *
  * Give it the frames in the order of the stream, and NULL at its end.  What the
  * callback gets, written one behind the other, is the elementary stream.  Where
- * the track's CodecPrivate changes, or a frame brings a CodecState (which counts
- * to the end of its fragment), the extractor follows; where its CodecID
+ * the track's CodecPrivate changes, or a frame brings a CodecState (which
+ * counts to the end of its fragment), the extractor follows; where its CodecID
  * changes, it takes no more (KVSP_ERR_UNSUPPORTED): that is another stream.
  */
 #ifndef KVSPARSE_EXTRACTOR_H

@@ -103,10 +103,10 @@ KVSP_API KVSP_MUST_CHECK int kvsp_pictures_next(kvsp_pictures *p,
                                                 const kvsp_picture **picture);
 
 /*
- * The same, and tells of what else is in the stream: *item is set to a FRAGMENT,
- * TAGS, FRAGMENT_END or GAP as it comes, or *picture to a picture; the other
- * one is NULL.  Items do not wait for the decoders, whose pictures may be of
- * fragments before.  Frames are told by item_callback only.
+ * The same, and tells of what else is in the stream: *item is set to a
+ * FRAGMENT, TAGS, FRAGMENT_END or GAP as it comes, or *picture to a picture;
+ * the other one is NULL.  Items do not wait for the decoders, whose pictures
+ * may be of fragments before.  Frames are told by item_callback only.
  */
 KVSP_API KVSP_MUST_CHECK int kvsp_pictures_next_item(
     kvsp_pictures *p, const kvsp_item **item, const kvsp_picture **picture);

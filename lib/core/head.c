@@ -65,7 +65,7 @@ int kvsp_head_copy(struct memory *memory, struct head_bytes *to,
   return rc;
 }
 
-/* ---- taking events ---------------------------------------------------------- */
+/* ---- taking events ------------------------------------------------------- */
 
 /* The part that this element is; HEAD_PARTS: none. */
 static enum head_part part_of(const kvsp_event *e) {
@@ -208,7 +208,7 @@ int kvsp_head_take(struct head *h, const kvsp_event *e, bool is_faulty) {
   }
 }
 
-/* ---- comparing -------------------------------------------------------------- */
+/* ---- comparing ----------------------------------------------------------- */
 
 bool kvsp_head_next(kvsp_view *rest, struct head_element *element) {
   uint64_t size = 0;

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* ---- making and freeing ----------------------------------------------------- */
+/* ---- making and freeing -------------------------------------------------- */
 
 static int check_config(const kvsp_merger_config *c) {
   const uint32_t known = KVSP_MERGE_STRICT | KVSP_MERGE_CHECK_CRC |
@@ -84,7 +84,7 @@ int kvsp_merger_reset(kvsp_merger *m) {
   return kvsp_reader_reset(m->reader);
 }
 
-/* ---- segments --------------------------------------------------------------- */
+/* ---- segments ------------------------------------------------------------ */
 
 static const struct document *document_of(const kvsp_merger *m) {
   return m->reader->document;
@@ -186,7 +186,7 @@ static int place_block(kvsp_merger *m, bool first_of_fragment) {
   }
 }
 
-/* ---- items ------------------------------------------------------------------ */
+/* ---- items --------------------------------------------------------------- */
 
 /* Whether the segment's Tracks have a track of that number. */
 static bool segment_has_track(const kvsp_merger *m, uint64_t number) {
@@ -294,7 +294,7 @@ static int on_item(kvsp_merger *m, const kvsp_item *item) {
   }
 }
 
-/* ---- the loop --------------------------------------------------------------- */
+/* ---- the loop ------------------------------------------------------------ */
 
 /* What the reader or an item gave that is not KVSP_OK. */
 static int stop(kvsp_merger *m, int rc) {
@@ -353,7 +353,7 @@ int kvsp_merger_write(kvsp_merger *m, const void *data, size_t len,
   return rc;
 }
 
-/* ---- asking ----------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------- */
 
 const kvsp_error_info *kvsp_merger_error(const kvsp_merger *m) {
   return kvsp_reader_error(m ? m->reader : NULL);

@@ -96,7 +96,7 @@ int kvsp_merger_fold_tags(kvsp_merger *m, const kvsp_tag *const *tags,
   return KVSP_OK;
 }
 
-/* ---- writing ---------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------- */
 
 static uint64_t element_size(uint64_t id, uint64_t payload) {
   uint8_t header[EBML_HEADER_MAX];

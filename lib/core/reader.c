@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* ---- making and freeing --------------------------------------------------- */
+/* ---- making and freeing -------------------------------------------------- */
 
 /* For resync: may a block of that track come? */
 static bool knows_track(const void *user, uint64_t number) {
@@ -148,7 +148,7 @@ int kvsp_reader_reset(kvsp_reader *r) {
   return KVSP_OK;
 }
 
-/* ---- the loop --------------------------------------------------------------- */
+/* ---- the loop ------------------------------------------------------------ */
 
 /* After the last event: what is still open ends. */
 static int at_end(kvsp_reader *r) {
@@ -366,7 +366,7 @@ int kvsp_reader_trim(kvsp_reader *r) {
   return kvsp_tokenizer_trim(&r->tokenizer);
 }
 
-/* ---- asking ----------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------- */
 
 const kvsp_error_info *kvsp_reader_error(const kvsp_reader *r) {
   static const kvsp_error_info no_object = {KVSP_ERR_ARG, 0, 0,

@@ -45,7 +45,7 @@ static bool may_be_in(uint64_t id, uint64_t parent_id) {
   return info && kvsp_element_allowed_in(info, parent_id);
 }
 
-/* ---- EBML headers ----------------------------------------------------------- */
+/* ---- EBML headers -------------------------------------------------------- */
 
 /* Whether the children of an EBML header fill it, a DocType among them. */
 static enum verdict check_ebml_children(struct window *w, uint64_t offset,
@@ -115,7 +115,7 @@ static enum verdict check_segment(struct window *w, uint64_t offset) {
   return may_be_in(child.id, KVSP_ID_SEGMENT) ? YES : NO;
 }
 
-/* ---- children of a Segment ---------------------------------------------------- */
+/* ---- children of a Segment ----------------------------------------------- */
 
 static bool is_segment_child(uint64_t id) {
   return id > 0xFFFFFF && id != KVSP_ID_ATTACHMENTS &&
@@ -147,7 +147,7 @@ static enum verdict accept_segment_child(struct resync *s, uint64_t id,
   return id == KVSP_ID_INFO || id == KVSP_ID_TRACKS ? YES : NO;
 }
 
-/* ---- children of a Cluster ------------------------------------------------------ */
+/* ---- children of a Cluster ----------------------------------------------- */
 
 /* The first bytes of a Block of that size, at offset. */
 static enum verdict check_block(struct window *w, uint64_t offset,
@@ -242,7 +242,7 @@ static bool is_filler(const struct found_header *h,
   return h->id == KVSP_ID_VOID && h->size <= rules->max_frame;
 }
 
-/* ---- scanning ---------------------------------------------------------------------- */
+/* ---- scanning ------------------------------------------------------------ */
 
 /* Bytes with which something that is looked for begins. */
 enum {

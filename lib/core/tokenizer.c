@@ -581,7 +581,7 @@ static int begin_element(kvsp_tokenizer *t) {
   return rc;
 }
 
-/* ---- the steps ------------------------------------------------------------ */
+/* ---- the steps ----------------------------------------------------------- */
 
 static int step_element(kvsp_tokenizer *t) {
   size_t depth;
@@ -727,7 +727,7 @@ int kvsp_tokenizer_steps(kvsp_tokenizer *t) {
   return note_memory(t, rc);
 }
 
-/* ---- what the caller asks for between two events -------------------------- */
+/* ---- what the caller asks for between two events ------------------------- */
 
 bool kvsp_tokenizer_in_blob(const kvsp_tokenizer *t) {
   return t->state == TOKENIZER_BLOB &&

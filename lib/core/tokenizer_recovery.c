@@ -6,7 +6,7 @@
 /* Up to so many bytes are looked over before a search begins. */
 #define HELD_AT_A_GLANCE 256u
 
-/* ---- what is in doubt ---------------------------------------------------------- */
+/* ---- what is in doubt ---------------------------------------------------- */
 
 static bool is_block(uint64_t id) {
   return id == KVSP_ID_SIMPLE_BLOCK || id == KVSP_ID_BLOCK_GROUP;
@@ -177,10 +177,11 @@ int kvsp_tokenizer_confirm_block(kvsp_tokenizer *t) {
   return KVSP_OK;
 }
 
-/* ---- the steps ------------------------------------------------------------------ */
+/* ---- the steps ----------------------------------------------------------- */
 
 /* Elements inside what was taken for one: they are what comes next.  found is
- * where the window is, or 0: kvsp_tokenizer_resync looks from the suspect on. */
+ * where the window is, or 0: kvsp_tokenizer_resync looks from the suspect
+ * on. */
 static int swallowed(kvsp_tokenizer *t, int found, uint64_t offset,
                      uint64_t id) {
   t->found = found;
@@ -314,7 +315,7 @@ int kvsp_tokenizer_step_land(kvsp_tokenizer *t) {
   return TOKENIZER_GO_ON;
 }
 
-/* ---- what the caller asks for ------------------------------------------------------ */
+/* ---- what the caller asks for -------------------------------------------- */
 
 int kvsp_tokenizer_search(kvsp_tokenizer *t) {
   uint64_t from = t->window.hold;

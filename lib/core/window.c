@@ -26,7 +26,7 @@ void kvsp_window_clear(struct window *w) {
   kvsp_window_init(w, w->memory);
 }
 
-/* ---- where the bytes are --------------------------------------------------- */
+/* ---- where the bytes are ------------------------------------------------- */
 
 static size_t carry_len(const struct window *w) {
   return w->carry_end - w->carry_begin;
@@ -105,7 +105,7 @@ int kvsp_window_lend(struct window *w, const void *data, size_t len,
   return KVSP_OK;
 }
 
-/* ---- the carry ---------------------------------------------------------------- */
+/* ---- the carry ----------------------------------------------------------- */
 
 /* Forgets what nobody wants any more at the front of the carry.  A carry that
  * has nothing wanted begins where the wanted bytes do. */
@@ -244,7 +244,7 @@ uint64_t kvsp_window_skip(struct window *w, uint64_t n) {
   return skipped;
 }
 
-/* ---- going back ------------------------------------------------------------------- */
+/* ---- going back ---------------------------------------------------------- */
 
 void kvsp_window_hold(struct window *w) {
   if (w->hold == WINDOW_NO_HOLD) w->hold = w->offset;
@@ -312,7 +312,7 @@ int kvsp_window_shrink(struct window *w) {
   return rc == KVSP_ERR_LIMIT_MEMORY ? KVSP_OK : rc;
 }
 
-/* ---- receiving into the carry --------------------------------------------------- */
+/* ---- receiving into the carry -------------------------------------------- */
 
 /* Where what is carried begins an element that needs just a little more, the
  * room behind it is offered for this alone: the next element then begins in
@@ -399,7 +399,7 @@ int kvsp_window_commit(struct window *w, size_t len, bool final) {
   return KVSP_OK;
 }
 
-/* ---- keeping ------------------------------------------------------------------------ */
+/* ---- keeping ------------------------------------------------------------- */
 
 /* Whether v lies in the carry and nothing that is still wanted follows it, so
  * that its padding may be written. */

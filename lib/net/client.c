@@ -261,7 +261,7 @@ static kvsp_media *find_ready(kvsp_client *c) {
 
 static kvsp_media *look_for(kvsp_client *c, kvsp_media *only) {
   if (only) return kvsp_media_is_ready(only) ? only : NULL;
-  return look_for(c, NULL);
+  return find_ready(c);
 }
 
 static int span(int64_t from, int64_t to) {
@@ -358,14 +358,15 @@ int kvsp_client_obtain(kvsp_client *c) {
   return rc;
 }
 
-/* Where the caller takes what comes, all that is there is handed out before more
- * is taken from the sockets: else each piece would cost a turn of the loop, and
- * fill the buffers of all others.  Where it does not, the loop goes on. */
+/* Where the caller takes what comes, all that is there is handed out before
+ * more is taken from the sockets: else each piece would cost a turn of the
+ * loop, and fill the buffers of all others.  Where it does not, the loop goes
+ * on. */
 static kvsp_media *find_at_hand(kvsp_client *c) {
   if (!c->taken) return NULL;
   c->taken = false;
   for (kvsp_media *m = c->readers; m; m = m->next) kvsp_media_release(m);
-  return look_for(c, NULL);
+  return find_ready(c);
 }
 
 int kvsp_client_wait(kvsp_client *c, int timeout_ms, kvsp_media **ready) {

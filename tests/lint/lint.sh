@@ -94,6 +94,7 @@ is_gcc() {
 }
 
 tap banned banned.sh
+tap columns columns.sh
 tap imports imports.sh
 find_tool clang-tidy clang-tidy clang-tidy-14 clang-tidy &&
   clang_tidy && verdict clang-tidy

@@ -52,6 +52,24 @@ compare() {
   fi
 }
 
+# sizes LIBRARY FILE HEADER...: its sizeof knows each struct of the headers
+sizes() {
+  name=$1
+  grep -o 'SIZE(kvsp_[a-z_]*)' "$top_srcdir/$2" | sed 's/.*(\(.*\))/\1/' |
+    sort >"$work/known"
+  shift 2
+  for header in "$@"; do
+    sed -n 's/^} \(kvsp_[a-z_]*\);$/\1/p' "$top_srcdir/include/kvsparse/$header"
+  done | sort >"$work/structs"
+  same "$name: the structs of its headers and of its sizeof" "$work/structs" \
+    "$work/known"
+}
+
+sizes libkvsparse lib/core/status.c common.h ebml.h tokenizer.h reader.h \
+  collector.h merger.h
+sizes libkvsparse-av lib/av/sizes.c decoder.h pictures.h extractor.h
+sizes libkvsparse-net lib/net/sizes.c archive.h checkpoint.h client.h media.h
+
 declared kvsparse.h >"$work/declared"
 cp "$work/declared" "$work/core"
 compare libkvsparse lib/core

@@ -10,6 +10,7 @@
 #include <check.h>
 #include <errno.h>
 #include <kvsparse/checkpoint.h>
+#include <kvsparse/media.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -455,6 +456,16 @@ START_TEST(checkpoint) {
 }
 END_TEST
 
+START_TEST(sizes) {
+  ck_assert_uint_eq(kvsp_net_sizeof("kvsp_checkpoint"),
+                    sizeof(kvsp_checkpoint));
+  ck_assert_uint_eq(kvsp_net_sizeof("kvsp_media_config"),
+                    sizeof(kvsp_media_config));
+  ck_assert_uint_eq(kvsp_net_sizeof("kvsp_view"), 0);
+  ck_assert_uint_eq(kvsp_net_sizeof(NULL), 0);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("net parts");
   TCase *all = tcase_create("all");
@@ -475,6 +486,7 @@ int main(void) {
   tcase_add_test(all, points);
   tcase_add_test(all, figures);
   tcase_add_test(all, checkpoint);
+  tcase_add_test(all, sizes);
   suite_add_tcase(suite, all);
   runner = srunner_create(suite);
   srunner_run_all(runner, CK_ENV);

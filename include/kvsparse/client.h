@@ -166,6 +166,8 @@ KVSP_API const kvsp_service_error *kvsp_client_error(const kvsp_client *c);
 /* Of libcurl and what it is made of: "libcurl/7.88.1 OpenSSL/3.0.16".
  * Static. */
 KVSP_API const char *kvsp_net_version(void);
+/* As kvsp_sizeof, for the structs of this library's headers. */
+KVSP_API size_t kvsp_net_sizeof(const char *struct_name);
 
 #ifdef __cplusplus
 }

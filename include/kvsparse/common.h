@@ -183,8 +183,10 @@ enum kvsp_feature {
 };
 /* KVSP_FEATURE_* bits. */
 KVSP_API uint32_t kvsp_features(void);
-/* For bindings: sizeof a public struct by its name ("kvsp_frame"), 0 when
- * this library does not know it. */
+/* For bindings: sizeof a public struct of libkvsparse's own headers by its name
+ * ("kvsp_frame"), 0 when there is no such struct.  libkvsparse-av has
+ * kvsp_av_sizeof, libkvsparse-net kvsp_net_sizeof; what libkvsparse-matroska
+ * takes begins with its size. */
 KVSP_API size_t kvsp_sizeof(const char *struct_name);
 
 #ifdef __cplusplus

@@ -219,6 +219,8 @@ START_TEST(urls) {
                                     "https://h/?q=1",
                                     "https://h/#f",
                                     "https://h:99x",
+                                    "https://[e?]",
+                                    "https://[::1",
                                     "https://",
                                     "ftp://127.0.0.1",
                                     "https://h\r\n",

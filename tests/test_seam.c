@@ -277,6 +277,46 @@ START_TEST(tail_tags_may_come_later) {
 }
 END_TEST
 
+/* A fragment that was there comes again, broken at its end: the one behind it
+ * comes whole, or is told to be lost. */
+static void run_broken_end(const struct service *service, size_t at,
+                           uint8_t value) {
+  struct output output;
+  struct bytes again = {0};
+  bytes_append(&again, service->all.data, service->starts[3]);
+  again.data[at] = value;
+  open_output(&output, allocator());
+  ck_assert_int_eq(kvsp_seam_open(&output.seam), KVSP_OK);
+  ck_assert_int_eq(
+      kvsp_seam_feed(&output.seam, service->all.data, service->starts[1]),
+      KVSP_OK);
+  ck_assert_int_eq(kvsp_seam_close(&output.seam), KVSP_OK);
+  ck_assert_int_eq(kvsp_seam_open(&output.seam), KVSP_OK);
+  for (size_t i = 0; i < again.len; i += 3)
+    ck_assert_int_eq(kvsp_seam_feed(&output.seam, again.data + i,
+                                    again.len - i < 3 ? again.len - i : 3),
+                     KVSP_OK);
+  ck_assert_int_eq(kvsp_seam_close(&output.seam), KVSP_OK);
+  take_all(&output);
+  ck_assert(output.all.len == service->starts[3] || output.lost > 0);
+  ck_assert_uint_le(output.gaps, output.lost);
+  close_output(&output);
+  bytes_free(&again);
+}
+
+START_TEST(broken_where_it_is_dropped) {
+  struct service service;
+  make_service(&service);
+  for (size_t at = service.starts[1] - 350; at < service.starts[1]; at++) {
+    run_broken_end(&service, at, 0xFF);
+    run_broken_end(&service, at, 0x01);
+    run_broken_end(&service, at, 0x43);
+    run_broken_end(&service, at, service.all.data[at] ^ 0x08);
+  }
+  bytes_free(&service.all);
+}
+END_TEST
+
 /* In the middle of a session, the document that follows makes it whole. */
 START_TEST(no_tail_tags_in_the_middle) {
   struct build_fragment fragment = {.number = 1, .no_tail = true};
@@ -432,6 +472,7 @@ int main(void) {
   tcase_add_test(cuts, other_bytes_are_a_gap);
   tcase_set_timeout(cuts, 120);
   tcase_add_test(rest, tail_tags_may_come_later);
+  tcase_add_test(rest, broken_where_it_is_dropped);
   tcase_add_test(rest, no_tail_tags_in_the_middle);
   tcase_add_test(rest, frames_do_not_wait);
   tcase_add_test(rest, errors_in_the_stream);

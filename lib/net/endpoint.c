@@ -77,10 +77,10 @@ bool kvsp_url_is_https(const char *url) {
 
 /* How long the host is, without its port; 0: there is none that is plain. */
 static size_t host_length(const char *host) {
-  const char *end;
+  size_t len;
   if (*host != '[') return strcspn(host, ":/?#@");
-  end = strchr(host, ']');
-  return end ? (size_t)(end - host) + 1 : 0;
+  len = 1 + strspn(host + 1, "0123456789abcdefABCDEF:.");
+  return host[len] == ']' ? len + 1 : 0;
 }
 
 bool kvsp_url_has_host(const char *url, const char *host) {

@@ -69,6 +69,7 @@ void kvsp_seam_free(struct seam *s) {
 int kvsp_seam_open(struct seam *s) {
   s->hold_len = 0;
   s->hold_offset = 0;
+  s->dropped_to = 0;
   s->mode = SEAM_UNDECIDED;
   s->complete = false;
   s->begun = false;
@@ -121,6 +122,16 @@ static void lose_cut(struct seam *s) {
   s->counts.lost++;
 }
 
+/* It began inside of a broken one that was dropped, as was seen too late. */
+static void lose_headless(struct seam *s) {
+  s->mode = SEAM_DROP;
+  s->gap = true;
+  if (s->document.number[0] == '\0') return;
+  if (s->on_lost) s->on_lost(s->user, s->document.number);
+  memcpy(s->position, s->document.number, sizeof s->position);
+  s->counts.lost++;
+}
+
 /* All that was delivered before has come again: it is the same or is not. */
 static void finish_comparing(struct seam *s) {
   if (!is_same(&s->compared, &s->cut.digest)) {
@@ -156,6 +167,7 @@ static int flush(struct seam *s, uint64_t offset) {
       rc = deliver(s, len);
     if (rc != KVSP_OK) return rc;
     take_off(s, len);
+    if (s->mode == SEAM_DROP) s->dropped_to = s->hold_offset;
   }
   return KVSP_OK;
 }
@@ -225,6 +237,7 @@ static int on_fragment(struct seam *s, const kvsp_fragment *f) {
   memset(&s->current.digest, 0, sizeof s->current.digest);
   memset(&s->compared, 0, sizeof s->compared);
   s->mode = decide(s, f);
+  if (s->mode == SEAM_DELIVER && f->offset < s->dropped_to) lose_headless(s);
   if (s->on_fragment && s->mode == SEAM_DELIVER) s->on_fragment(s->user, f);
   return KVSP_OK;
 }

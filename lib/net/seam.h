@@ -55,12 +55,14 @@ struct seam {
   uint64_t hold_max;
   uint64_t hold_offset; /* of its first byte in the session                 */
   enum seam_mode mode;
-  bool complete; /* the document at hand: its tail tags were there          */
-  bool begun;    /* some of it is in the queue                              */
-  bool closing;  /* the session has ended                                   */
-  bool ragged;   /* the last session ended inside an element, or inside of
+  uint64_t
+      dropped_to; /* in the session: all before it was dropped, or is out */
+  bool complete;  /* the document at hand: its tail tags were there          */
+  bool begun;     /* some of it is in the queue                              */
+  bool closing;   /* the session has ended                                   */
+  bool ragged;    /* the last session ended inside an element, or inside of
                     what was delivered before                              */
-  bool gap;      /* to be told with the next piece                          */
+  bool gap;       /* to be told with the next piece                          */
   struct piece document; /* what is known of the document at hand           */
   char position[NUMBER_SIZE]; /* the last complete fragment's; "": none     */
   char only[NUMBER_SIZE]; /* one more that is to be dropped; "": none       */

@@ -780,6 +780,7 @@ START_TEST(streams_while_a_source_is_slow) {
   hold(&w);
   let_expire(&w, -1000);
   yard = open_media(&w, "yard", 1);
+  while (kvsp_media_get_state(yard) == 0) pull(&w, door, 1);
   pull(&w, door, 50);
   ck_assert_uint_eq(kvsp_media_get_state(yard), KVSP_STATE_CONNECTING);
   ck_assert_uint_eq(w.client->chain.fetched, 1);
@@ -801,6 +802,7 @@ START_TEST(renewed_beside_the_streaming) {
   pull(&w, door, 3);
   hold(&w);
   let_expire(&w, 14 * 60000);
+  while (!w.client->chain.searching) pull(&w, door, 1);
   pull(&w, door, 50);
   ck_assert(w.client->chain.searching);
   ck_assert_uint_eq(w.client->chain.fetched, 1);

@@ -154,6 +154,17 @@ static void keep_request(void *user, const struct server_request *request,
   server_reply(answer, 200, "", "{}");
 }
 
+static void run_request(struct http *http, const struct http_request *request) {
+  struct http_transfer transfer = {.easy = NULL};
+  ck_assert_int_eq(kvsp_http_start(&transfer, http, request), KVSP_OK);
+  while (!transfer.finished) {
+    kvsp_http_wait(http, -1, 1000);
+    ck_assert_int_eq(kvsp_http_turn(http), KVSP_OK);
+  }
+  ck_assert(kvsp_http_succeeded(&transfer));
+  kvsp_http_end(&transfer);
+}
+
 static void send_request(const struct vector *v, const char *proxy) {
   char url[LINE_SIZE * 3];
   char region[LINE_SIZE];
@@ -170,7 +181,6 @@ static void send_request(const struct vector *v, const char *proxy) {
                                  .region = region};
   kvsp_allocator allocator;
   struct http http = {.user_agent = "test", .connect_timeout_ms = 5000};
-  struct http_transfer transfer = {.easy = NULL};
   snprintf(url, sizeof url, "http://%s%s", value_of(v, "host"), v->path);
   snprintf(region, sizeof region, "%.*s", (int)strcspn(v->scope + 9, "/"),
            v->scope + 9);
@@ -179,9 +189,7 @@ static void send_request(const struct vector *v, const char *proxy) {
   ck_assert_int_eq(kvsp_net_allocator_init(&allocator, NULL), KVSP_OK);
   ck_assert_int_eq(kvsp_http_init(&http, &allocator), KVSP_OK);
   http.proxy = proxy;
-  ck_assert_int_eq(kvsp_http_run(&transfer, &http, &request), KVSP_OK);
-  ck_assert(kvsp_http_succeeded(&transfer));
-  kvsp_http_end(&transfer);
+  run_request(&http, &request);
   kvsp_http_free(&http);
 }
 

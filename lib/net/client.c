@@ -6,6 +6,8 @@
 #include "net_clock.h"
 
 #define CONNECT_TIMEOUT_MS 10000
+/* No longer is what is at hand handed out without a turn of the loop. */
+#define TURN_MS 10
 
 /* ---- settings ------------------------------------------------------------ */
 
@@ -305,6 +307,7 @@ static int run(kvsp_client *c, int64_t until, const struct awaited *w) {
     rc = kvsp_http_turn(&c->http);
     if (rc != KVSP_OK) return rc;
     now = kvsp_clock_ms();
+    c->turned_ms = now;
     due = step_all(c, now);
     due = earlier(due, kvsp_credentials_step(&c->chain, now));
     if (has_come(c, w)) return KVSP_OK;
@@ -358,12 +361,12 @@ int kvsp_client_obtain(kvsp_client *c) {
   return rc;
 }
 
-/* Where the caller takes what comes, all that is there is handed out before
- * more is taken from the sockets: else each piece would cost a turn of the
- * loop, and fill the buffers of all others.  Where it does not, the loop goes
- * on. */
+/* Where the caller takes what comes, what is there is handed out before more is
+ * taken from the sockets: else each piece would cost a turn of the loop, and
+ * fill the buffers of all others.  Where it does not, or takes its time, the
+ * loop goes on. */
 static kvsp_media *find_at_hand(kvsp_client *c) {
-  if (!c->taken) return NULL;
+  if (!c->taken || kvsp_clock_ms() - c->turned_ms >= TURN_MS) return NULL;
   c->taken = false;
   for (kvsp_media *m = c->readers; m; m = m->next) kvsp_media_release(m);
   return find_ready(c);

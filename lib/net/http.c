@@ -239,7 +239,7 @@ int kvsp_http_start(struct http_transfer *t, struct http *http,
     kvsp_http_end(t);
     return rc;
   }
-  t->multi = http->multi;
+  t->added = true;
   return KVSP_OK;
 }
 
@@ -248,12 +248,12 @@ static void wipe_headers(struct curl_slist *list) {
 }
 
 void kvsp_http_end(struct http_transfer *t) {
-  if (t->multi) curl_multi_remove_handle(t->multi, t->easy);
+  if (t->added) curl_multi_remove_handle(t->http->multi, t->easy);
   if (t->easy) curl_easy_cleanup(t->easy);
   wipe_headers(t->headers);
   curl_slist_free_all(t->headers);
   if (t->http) kvsp_text_clear(&t->body);
-  t->multi = NULL;
+  t->added = false;
   t->easy = NULL;
   t->headers = NULL;
 }

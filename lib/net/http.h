@@ -54,7 +54,7 @@ struct http_request {
 struct http_transfer {
   struct http *http;
   CURL *easy; /* NULL: there is none                                       */
-  CURLM *multi;
+  bool added; /* to the multi handle                                     */
   struct curl_slist *headers;
   bool finished;
   CURLcode result; /* once it is finished                                  */

@@ -42,6 +42,7 @@ struct kvsp_client {
   struct kvsp_media *readers;
   struct kvsp_media *turn; /* the last one that was told to be ready       */
   bool taken;              /* something was, since kvsp_client_wait         */
+  int64_t turned_ms;       /* when the loop had its last turn               */
   kvsp_service_error error;
   struct service_fault fault; /* what it points to                          */
   char request_id[ERROR_ID_SIZE];

@@ -365,13 +365,18 @@ static enum verdict check_strong(struct resync *s, struct window *w,
 }
 
 /* Whether such a place lies behind from and before to, as far as the bytes at
- * hand tell.  Each byte is looked at once for this. */
+ * hand tell.  Each byte is looked at once for this, by however many scans: what
+ * was seen stays known. */
 static enum verdict strong_between(struct resync *s, struct window *w,
                                    uint64_t from, uint64_t to,
                                    const struct resync_rules *rules) {
   uint64_t end = kvsp_window_end(w);
+  if (from + 1 < s->strong_from || from >= s->strong_to) {
+    s->strong_from = from + 1;
+    s->strong_to = from + 1;
+    s->strong_at = 0;
+  }
   if (s->strong_at > from && s->strong_at < to) return YES;
-  if (s->strong_to <= from) s->strong_to = from + 1;
   while (s->strong_to < to && s->strong_to < end) {
     uint8_t bytes[256];
     kvsp_view v = kvsp_window_peek(w, s->strong_to, bytes, sizeof bytes);
@@ -484,8 +489,6 @@ void kvsp_resync_begin(struct resync *s, struct window *w, uint64_t from,
   s->strong_only = false;
   s->documents_only = false;
   s->missing = 0;
-  s->strong_at = 0;
-  s->strong_to = from;
 }
 
 /* For so many bytes memory must be found.  What claims more is given up when

@@ -53,8 +53,9 @@ struct resync {
   bool evidence;    /* at_start: children of a Segment or Cluster were seen */
   bool embedded;    /* at_start: one file of known size was seen before that */
   uint64_t missing; /* the place in question is judged when this is here */
-  uint64_t strong_at; /* the next place that is no child of a Cluster, */
-  uint64_t strong_to; /* as far as was looked for it */
+  uint64_t strong_from; /* from there...                                   */
+  uint64_t strong_to;   /* ... to there only children of a Cluster begin   */
+  uint64_t strong_at;   /* something else does; 0: not known              */
 };
 
 /* A scan from the offset from, which must be at hand, to until

@@ -126,10 +126,10 @@ static void lose_cut(struct seam *s) {
 static void lose_headless(struct seam *s) {
   s->mode = SEAM_DROP;
   s->gap = true;
+  s->counts.lost++;
   if (s->document.number[0] == '\0') return;
   if (s->on_lost) s->on_lost(s->user, s->document.number);
   memcpy(s->position, s->document.number, sizeof s->position);
-  s->counts.lost++;
 }
 
 /* All that was delivered before has come again: it is the same or is not. */

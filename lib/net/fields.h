@@ -10,8 +10,8 @@
 
 /*
  * The string, number or literal with that name in the outermost object of json.
- * 1: *out has it, escapes undone; 0: there is none, it is empty, null, an object
- * or an array, or this is no JSON; errors of kvsp_text_append.
+ * 1: *out has it, escapes undone; 0: there is none, it is empty, null, an
+ * object or an array, or this is no JSON; errors of kvsp_text_append.
  */
 int kvsp_json_field(const char *json, const char *name, struct text *out);
 /* The text of the first element with that name, in whatever it lies. */

@@ -55,12 +55,11 @@ struct seam {
   uint64_t hold_max;
   uint64_t hold_offset; /* of its first byte in the session                 */
   enum seam_mode mode;
-  uint64_t
-      dropped_to; /* in the session: all before it was dropped, or is out */
-  bool complete;  /* the document at hand: its tail tags were there          */
-  bool begun;     /* some of it is in the queue                              */
-  bool closing;   /* the session has ended                                   */
-  bool ragged;    /* the last session ended inside an element, or inside of
+  uint64_t dropped_to; /* an offset in the session: behind what was dropped */
+  bool complete; /* the document at hand: its tail tags were there          */
+  bool begun;    /* some of it is in the queue                              */
+  bool closing;  /* the session has ended                                   */
+  bool ragged;   /* the last session ended inside an element, or inside of
                     what was delivered before                              */
   bool gap;       /* to be told with the next piece                          */
   struct piece document; /* what is known of the document at hand           */

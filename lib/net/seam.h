@@ -61,7 +61,7 @@ struct seam {
   bool closing;  /* the session has ended                                   */
   bool ragged;   /* the last session ended inside an element, or inside of
                     what was delivered before                              */
-  bool gap;       /* to be told with the next piece                          */
+  bool gap;      /* to be told with the next piece                          */
   struct piece document; /* what is known of the document at hand           */
   char position[NUMBER_SIZE]; /* the last complete fragment's; "": none     */
   char only[NUMBER_SIZE]; /* one more that is to be dropped; "": none       */

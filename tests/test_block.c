@@ -5,11 +5,11 @@
 #include "block.h"
 
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "support/build.h"
 #include "support/guard.h"
+#include "support/suite.h"
 
 /* ---- headers ----------------------------------------------------------- */
 
@@ -458,14 +458,8 @@ static TCase *group_case(void) {
 
 int main(void) {
   Suite *suite = suite_create("block");
-  SRunner *runner;
-  int failed;
   suite_add_tcase(suite, header_case());
   suite_add_tcase(suite, lacing_case());
   suite_add_tcase(suite, group_case());
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 
 #include "support/allocator.h"
 #include "support/build.h"
+#include "support/suite.h"
 
 static kvsp_collector *new_collector(void) {
   kvsp_collector *c = NULL;
@@ -271,8 +272,6 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("collector");
   TCase *core = tcase_create("core");
-  SRunner *runner = srunner_create(suite);
-  int failed;
   tcase_add_loop_test(core, a_merging_is_the_same, 1, 40);
   tcase_add_test(core, writes_that_follow_are_one_piece);
   tcase_add_test(core, each_extract_is_a_piece);
@@ -281,8 +280,5 @@ int main(void) {
   tcase_add_test(core, each_allocation_fails_in_turn);
   tcase_add_test(core, the_limit_holds);
   suite_add_tcase(suite, core);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? 0 : 1;
+  return run_suite(suite);
 }

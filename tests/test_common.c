@@ -15,6 +15,7 @@
 #include "buffer.h"
 #include "memory.h"
 #include "support/allocator.h"
+#include "support/suite.h"
 #include "times.h"
 
 /* ---- status codes -------------------------------------------------------- */
@@ -973,16 +974,9 @@ static TCase *times_case(void) {
 
 int main(void) {
   Suite *suite = suite_create("common");
-  SRunner *runner;
-  int failed;
-
   suite_add_tcase(suite, status_case());
   suite_add_tcase(suite, buffer_case());
   suite_add_tcase(suite, memory_case());
   suite_add_tcase(suite, times_case());
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

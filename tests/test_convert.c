@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "support/allocator.h"
+#include "support/suite.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 /* Behind each row of the reference. */
@@ -338,9 +339,6 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("convert");
   TCase *tc = tcase_create("core");
-  SRunner *runner;
-  int failed;
-
   tcase_set_timeout(tc, 300);
   tcase_add_loop_test(tc, threads_change_nothing, 0, (int)COUNT(formats));
   tcase_add_loop_test(tc, each_width_is_whole, 0, (int)COUNT(targets));
@@ -349,9 +347,5 @@ int main(void) {
   tcase_add_test(tc, threads_are_as_many_as_worth_it);
   tcase_add_test(tc, memory_may_be_replaced);
   suite_add_tcase(suite, tc);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

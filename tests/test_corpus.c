@@ -12,6 +12,7 @@
 #include "support/corpus.h"
 #include "support/guard.h"
 #include "support/recorder.h"
+#include "support/suite.h"
 
 #define SKIPPED 77
 /* Files up to here are fed byte by byte too. */
@@ -178,8 +179,6 @@ static int golden_folders(void) {
 int main(void) {
   Suite *suite;
   TCase *tc;
-  SRunner *runner;
-  int failed;
   if (!corpus_is_there()) {
     printf("skipped: KVSPARSE_CORPUS is not set\n");
     return SKIPPED;
@@ -192,9 +191,5 @@ int main(void) {
   tcase_add_loop_test(tc, strict_gives_the_same_up_to_the_fault, 0, FOLDERS);
   tcase_add_loop_test(tc, same_items_however_cut, 0, FOLDERS);
   suite_add_tcase(suite, tc);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

@@ -11,6 +11,7 @@
 #include "support/allocator.h"
 #include "support/build.h"
 #include "support/recorder.h"
+#include "support/suite.h"
 
 static kvsp_reader *new_reader(const kvsp_reader_config *config) {
   kvsp_reader *r = NULL;
@@ -732,13 +733,7 @@ static TCase *memory_case(void) {
 
 int main(void) {
   Suite *suite = suite_create("damage");
-  SRunner *runner;
-  int failed;
   suite_add_tcase(suite, fault_case());
   suite_add_tcase(suite, memory_case());
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

@@ -19,6 +19,7 @@
 #include "pending.h"
 #include "support/allocator.h"
 #include "support/reference.h"
+#include "support/suite.h"
 #include "support/video.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -856,16 +857,9 @@ static TCase *fault_case(void) {
 
 int main(void) {
   Suite *suite = suite_create("decoder");
-  SRunner *runner;
-  int failed;
-
   suite_add_tcase(suite, codec_case());
   suite_add_tcase(suite, wrapping_case());
   suite_add_tcase(suite, format_case());
   suite_add_tcase(suite, fault_case());
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "support/guard.h"
+#include "support/suite.h"
 
 #define EPOCH_2001_NS INT64_C(978307200000000000)
 
@@ -651,15 +652,8 @@ static TCase *writer_case(void) {
 
 int main(void) {
   Suite *suite = suite_create("ebml");
-  SRunner *runner;
-  int failed;
-
   suite_add_tcase(suite, vint_case());
   suite_add_tcase(suite, payload_case());
   suite_add_tcase(suite, writer_case());
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

@@ -19,6 +19,7 @@
 #include "support/corpus.h"
 #include "support/guard.h"
 #include "support/recorder.h"
+#include "support/suite.h"
 
 #define VIDEO 1u
 #define FRAMES_MAX 64
@@ -2107,17 +2108,11 @@ static TCase *corpus_case(void) {
 
 int main(void) {
   Suite *suite = suite_create("encodings");
-  SRunner *runner;
-  int failed;
   suite_add_tcase(suite, encodings_case());
   suite_add_tcase(suite, zlib_case());
   suite_add_tcase(suite, checksums_case());
   suite_add_tcase(suite, tags_case());
   suite_add_tcase(suite, blocks_case());
   suite_add_tcase(suite, corpus_case());
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

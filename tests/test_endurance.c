@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "support/build.h"
+#include "support/suite.h"
 
 #define WARM 1000u
 #define PIECE 1000u
@@ -109,17 +110,11 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("endurance");
   TCase *tc = tcase_create("endurance");
-  SRunner *runner;
   const char *wish = getenv("KVSPARSE_SHORT");
-  int failed;
   if (wish != NULL && strcmp(wish, "1") == 0) many = 5 * WARM;
   tcase_set_timeout(tc, 3600);
   tcase_add_test(tc, a_hundred_thousand_fragments);
   tcase_add_test(tc, a_hundred_thousand_fragments_some_cut);
   suite_add_tcase(suite, tc);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

@@ -12,6 +12,7 @@
 #include "adts.h"
 #include "support/encode.h"
 #include "support/mux.h"
+#include "support/suite.h"
 #include "tools/sound_clock.h"
 #include "tools/wav.h"
 
@@ -630,10 +631,5 @@ static Suite *suite(void) {
 }
 
 int main(void) {
-  SRunner *runner = srunner_create(suite());
-  int failed;
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite());
 }

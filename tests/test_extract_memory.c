@@ -22,6 +22,7 @@
 #include "support/corpus.h"
 #include "support/encode.h"
 #include "support/mux.h"
+#include "support/suite.h"
 #include "support/video.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -252,8 +253,6 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("extract_memory");
   TCase *tc = tcase_create("no memory");
-  SRunner *runner;
-  int failed;
   av_log_set_level(AV_LOG_QUIET);
   if (!corpus_is_there())
     printf("real streams are skipped: KVSPARSE_CORPUS is not set\n");
@@ -261,9 +260,5 @@ int main(void) {
   tcase_add_loop_test(tc, each_allocation_fails_in_turn, 0, (int)COUNT(paths));
   tcase_add_loop_test(tc, libavutil_has_no_memory, 0, (int)COUNT(paths));
   suite_add_tcase(suite, tc);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

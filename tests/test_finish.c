@@ -12,6 +12,7 @@
 #include "support/build.h"
 #include "support/corpus.h"
 #include "support/recorder.h"
+#include "support/suite.h"
 
 #define MS INT64_C(1000000)
 
@@ -1405,10 +1406,5 @@ static Suite *finish_suite(void) {
 }
 
 int main(void) {
-  SRunner *runner = srunner_create(finish_suite());
-  int failed;
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(finish_suite());
 }

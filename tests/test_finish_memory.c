@@ -15,6 +15,7 @@
 #include "support/build.h"
 #include "support/corpus.h"
 #include "support/failing_new.h"
+#include "support/suite.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -231,8 +232,6 @@ static bool new_is_ours(void) {
 int main(void) {
   Suite *suite = suite_create("finish_memory");
   TCase *tc = tcase_create("memory");
-  SRunner *runner;
-  int failed;
   if (!new_is_ours()) {
     printf("skipped: operator new is somebody else's\n");
     return 77;
@@ -246,9 +245,5 @@ int main(void) {
     printf("real streams are skipped: KVSPARSE_CORPUS is not set\n");
   tcase_add_test(tc, tags_have_a_limit);
   suite_add_tcase(suite, tc);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "support/mux.h"
+#include "support/suite.h"
 #include "times.h"
 
 #define MS INT64_C(1000000)
@@ -620,15 +621,9 @@ static TCase *reader_case(void) {
 
 int main(void) {
   Suite *suite = suite_create("fragment");
-  SRunner *runner;
-  int failed;
   suite_add_tcase(suite, tags_case());
   suite_add_tcase(suite, numbers_case());
   suite_add_tcase(suite, times_case());
   suite_add_tcase(suite, reader_case());
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

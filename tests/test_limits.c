@@ -14,6 +14,7 @@
 #include "support/guard.h"
 #include "support/recorder.h"
 #include "support/stream.h"
+#include "support/suite.h"
 
 /* ---- streams -------------------------------------------------------- */
 
@@ -823,8 +824,6 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("limits");
   TCase *tc = tcase_create("limits");
-  SRunner *runner;
-  int failed;
   tcase_set_timeout(tc, 600);
   tcase_add_loop_test(tc, strict_readers_are_stopped, 0, CASES);
   tcase_add_loop_test(tc, limits_are_exact, 0, CASES);
@@ -840,9 +839,5 @@ int main(void) {
   tcase_add_test(tc, limits_beyond_all);
   tcase_add_loop_test(tc, limits_of_one, 0, BUILDERS);
   suite_add_tcase(suite, tc);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

@@ -16,6 +16,7 @@
 #include "support/guard.h"
 #include "support/recorder.h"
 #include "support/stream.h"
+#include "support/suite.h"
 
 /* ---- a reader with memory that is counted --------------------------- */
 
@@ -698,8 +699,6 @@ static TCase *corpus_case(void) {
 int main(void) {
   Suite *suite = suite_create("memory");
   TCase *tc = tcase_create("memory");
-  SRunner *runner;
-  int failed;
   tcase_set_timeout(tc, 600);
   tcase_add_loop_test(tc, reader_without_memory, 0, BUILDERS);
   tcase_add_loop_test(tc, tokenizer_without_memory, 0, BUILDERS);
@@ -708,9 +707,5 @@ int main(void) {
   tcase_add_test(tc, a_limit_that_is_lowered);
   suite_add_tcase(suite, tc);
   suite_add_tcase(suite, corpus_case());
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

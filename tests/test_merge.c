@@ -16,6 +16,7 @@
 #include "support/corpus.h"
 #include "support/damage.h"
 #include "support/recorder.h"
+#include "support/suite.h"
 
 #define SEGMENTS_MAX 64
 #define MS 1000000
@@ -1269,8 +1270,6 @@ int main(void) {
   TCase *faults = tcase_create("faults");
   TCase *caller = tcase_create("caller");
   TCase *corpus = tcase_create("corpus");
-  SRunner *runner;
-  int failed;
   tcase_add_test(output, one_document);
   tcase_add_test(output, nothing_stray);
   tcase_add_test(output, tracks_as_they_were);
@@ -1314,9 +1313,5 @@ int main(void) {
   suite_add_tcase(suite, faults);
   suite_add_tcase(suite, caller);
   suite_add_tcase(suite, corpus);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

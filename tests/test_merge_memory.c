@@ -15,6 +15,7 @@
 #include "support/corpus.h"
 #include "support/guard.h"
 #include "support/recorder.h"
+#include "support/suite.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -384,8 +385,6 @@ static TCase *corpus_case(void) {
 int main(void) {
   Suite *suite = suite_create("merge_memory");
   TCase *tc = tcase_create("memory");
-  SRunner *runner;
-  int failed;
   tcase_set_timeout(tc, 300);
   tcase_add_loop_test(tc, built_streams_without_memory, 0,
                       (int)COUNT(builders));
@@ -395,9 +394,5 @@ int main(void) {
   tcase_add_test(tc, a_merger_knows_what_it_needs);
   suite_add_tcase(suite, tc);
   suite_add_tcase(suite, corpus_case());
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

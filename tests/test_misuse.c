@@ -14,6 +14,7 @@
 #include "support/build.h"
 #include "support/guard.h"
 #include "support/recorder.h"
+#include "support/suite.h"
 
 /* One wrong call and what comes of it. */
 struct call {
@@ -823,8 +824,6 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("misuse");
   TCase *tc = tcase_create("misuse");
-  SRunner *runner;
-  int failed;
   tcase_set_timeout(tc, 300);
   tcase_add_test(tc, null_for_common);
   tcase_add_test(tc, null_for_ebml);
@@ -849,9 +848,5 @@ int main(void) {
   tcase_add_test(tc, more_for_a_merger_that_waits);
   tcase_add_loop_test(tc, merger_calls_from_the_callback, 0, 8);
   suite_add_tcase(suite, tc);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

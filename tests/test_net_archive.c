@@ -18,6 +18,7 @@
 #include "support/allocator.h"
 #include "support/build.h"
 #include "support/http_server.h"
+#include "support/suite.h"
 
 #define CALLS_MAX 200
 #define LIST_MAX 300
@@ -649,8 +650,6 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("archive");
   TCase *all = tcase_create("all");
-  SRunner *runner;
-  int failed;
   tcase_set_timeout(all, 60);
   tcase_add_test(all, batches);
   tcase_add_test(all, any_order);
@@ -671,9 +670,5 @@ int main(void) {
   tcase_add_test(all, freed_halfway);
   tcase_add_test(all, every_allocation_fails);
   suite_add_tcase(suite, all);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

@@ -29,6 +29,7 @@
 #include "support/allocator.h"
 #include "support/build.h"
 #include "support/http_server.h"
+#include "support/suite.h"
 
 /* ---- a world without credentials ----------------------------------------- */
 
@@ -1246,8 +1247,6 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("credentials");
   TCase *all = tcase_create("all");
-  SRunner *runner;
-  int failed;
   tcase_add_checked_fixture(all, setup, teardown);
   tcase_set_timeout(all, 60);
   tcase_add_test(all, callback_comes_first);
@@ -1289,9 +1288,5 @@ int main(void) {
   tcase_add_loop_test(all, every_allocation_of_a_source_fails, 0, KIND_COUNT);
   tcase_add_test(all, settings);
   suite_add_tcase(suite, all);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

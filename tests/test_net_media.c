@@ -24,6 +24,7 @@
 #include "support/http_server.h"
 #include "support/recorder.h"
 #include "support/stream.h"
+#include "support/suite.h"
 
 #define COUNT 20u
 #define CALLS_MAX 200
@@ -1006,8 +1007,6 @@ int main(void) {
   Suite *suite = suite_create("media");
   TCase *all = tcase_create("all");
   TCase *slow = tcase_create("slow");
-  SRunner *runner;
-  int failed;
   tcase_set_timeout(all, 60);
   tcase_add_test(all, selectors);
   tcase_add_test(all, what_cannot_be_asked);
@@ -1033,9 +1032,5 @@ int main(void) {
   tcase_add_test(slow, every_allocation_fails);
   suite_add_tcase(suite, all);
   suite_add_tcase(suite, slow);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

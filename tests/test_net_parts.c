@@ -25,6 +25,7 @@
 #include "figures.h"
 #include "ini.h"
 #include "net_clock.h"
+#include "support/suite.h"
 
 static kvsp_allocator allocator;
 static struct text out;
@@ -471,8 +472,6 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("net parts");
   TCase *all = tcase_create("all");
-  SRunner *runner;
-  int failed;
   tcase_add_checked_fixture(all, setup, teardown);
   tcase_add_test(all, times);
   tcase_add_test(all, ini);
@@ -490,9 +489,5 @@ int main(void) {
   tcase_add_test(all, checkpoint);
   tcase_add_test(all, sizes);
   suite_add_tcase(suite, all);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

@@ -16,6 +16,7 @@
 
 #include "http.h"
 #include "support/http_server.h"
+#include "support/suite.h"
 
 #define VECTORS_MAX 16
 #define HEADERS_MAX 8
@@ -233,17 +234,11 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("signature");
   TCase *all = tcase_create("all");
-  SRunner *runner;
-  int failed;
   unsetenv("no_proxy");
   unsetenv("NO_PROXY");
   read_vectors();
   need(vectors_count > 0);
   tcase_add_loop_test(all, vector, 0, vectors_count);
   suite_add_tcase(suite, all);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

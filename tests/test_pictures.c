@@ -21,6 +21,7 @@
 #include "support/allocator.h"
 #include "support/corpus.h"
 #include "support/reference.h"
+#include "support/suite.h"
 #include "support/video.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -955,16 +956,9 @@ static TCase *capture_case(void) {
 
 int main(void) {
   Suite *suite = suite_create("pictures");
-  SRunner *runner;
-  int failed;
-
   suite_add_tcase(suite, stream_case());
   suite_add_tcase(suite, selection_case());
   suite_add_tcase(suite, fault_case());
   suite_add_tcase(suite, capture_case());
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

@@ -18,6 +18,7 @@
 
 #include "support/allocator.h"
 #include "support/corpus.h"
+#include "support/suite.h"
 #include "support/video.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -293,16 +294,9 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("pictures_memory");
   TCase *tc = tcase_create("no memory");
-  SRunner *runner;
-  int failed;
-
   tcase_set_timeout(tc, 300);
   tcase_add_loop_test(tc, each_allocation_fails_in_turn, 0, (int)COUNT(paths));
   tcase_add_loop_test(tc, libavutil_has_no_memory, 0, (int)COUNT(paths));
   suite_add_tcase(suite, tc);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

@@ -15,6 +15,7 @@
 #include "support/damage.h"
 #include "support/recorder.h"
 #include "support/stream.h"
+#include "support/suite.h"
 
 static size_t comparisons;
 
@@ -623,10 +624,5 @@ static Suite *plain_suite(void) {
 }
 
 int main(void) {
-  SRunner *runner = srunner_create(plain_suite());
-  int failed;
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(plain_suite());
 }

@@ -13,6 +13,7 @@
 #include "support/build.h"
 #include "support/recorder.h"
 #include "support/stream.h"
+#include "support/suite.h"
 
 #define MS INT64_C(1000000)
 
@@ -1719,8 +1720,6 @@ static TCase *reset_case(void) {
 
 int main(void) {
   Suite *suite = suite_create("reader");
-  SRunner *runner;
-  int failed;
   suite_add_tcase(suite, item_case());
   suite_add_tcase(suite, frame_case());
   suite_add_tcase(suite, feeding_case());
@@ -1730,9 +1729,5 @@ int main(void) {
   suite_add_tcase(suite, visit_case());
   suite_add_tcase(suite, wrong_case());
   suite_add_tcase(suite, reset_case());
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

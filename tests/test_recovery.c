@@ -14,6 +14,7 @@
 #include "support/corpus.h"
 #include "support/judge.h"
 #include "support/stream.h"
+#include "support/suite.h"
 
 #define JUNK 1000
 
@@ -430,16 +431,10 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("recovery");
   TCase *tc = tcase_create("properties");
-  SRunner *runner;
-  int failed;
   is_long = is_set("KVSPARSE_LONG");
   is_short = !is_long && is_set("KVSPARSE_SHORT");
   tcase_set_timeout(tc, 36000);
   tcase_add_loop_test(tc, nothing_intact_is_lost, 0, PROPERTIES * STREAMS);
   suite_add_tcase(suite, tc);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

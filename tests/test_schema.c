@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/suite.h"
+
 static size_t count_rows(void) {
   size_t count = 0;
   while (kvsp_element_at(count) != NULL) count++;
@@ -326,9 +328,6 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("schema");
   TCase *tc = tcase_create("table");
-  SRunner *runner;
-  int failed;
-
   tcase_add_test(tc, rows_rise_by_id);
   tcase_add_test(tc, every_row_is_found);
   tcase_add_test(tc, unknown_ids_are_not_found);
@@ -344,9 +343,5 @@ int main(void) {
   tcase_add_test(tc, places_known_by_hand);
   tcase_add_test(tc, places_of_global_elements);
   suite_add_tcase(suite, tc);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

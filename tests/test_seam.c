@@ -14,6 +14,7 @@
 #include "support/build.h"
 #include "support/recorder.h"
 #include "support/stream.h"
+#include "support/suite.h"
 
 #define COUNT 12u
 
@@ -463,8 +464,6 @@ int main(void) {
   Suite *suite = suite_create("seam");
   TCase *cuts = tcase_create("cuts");
   TCase *rest = tcase_create("rest");
-  SRunner *runner;
-  int failed;
   tcase_add_test(cuts, random_cuts);
   tcase_add_test(cuts, random_cuts_and_the_last_again);
   tcase_add_test(cuts, every_cut);
@@ -481,9 +480,5 @@ int main(void) {
   tcase_set_timeout(rest, 60);
   suite_add_tcase(suite, cuts);
   suite_add_tcase(suite, rest);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 
 #include "support/allocator.h"
 #include "support/build.h"
+#include "support/suite.h"
 #include "track.h"
 
 static bool view_is(kvsp_view v, const char *text) {
@@ -568,14 +569,8 @@ static TCase *reader_case(void) {
 
 int main(void) {
   Suite *suite = suite_create("tags");
-  SRunner *runner;
-  int failed;
   suite_add_tcase(suite, tags_case());
   suite_add_tcase(suite, tracks_case());
   suite_add_tcase(suite, reader_case());
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

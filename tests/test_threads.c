@@ -17,6 +17,7 @@
 
 #include "support/build.h"
 #include "support/recorder.h"
+#include "support/suite.h"
 #include "support/video.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -267,16 +268,9 @@ END_TEST
 int main(void) {
   Suite *suite = suite_create("threads");
   TCase *tc = tcase_create("threads");
-  SRunner *runner;
-  int failed;
-
   tcase_set_timeout(tc, 300);
   tcase_add_test(tc, several_at_once_give_the_same);
   tcase_add_loop_test(tc, buffers_are_given_up_elsewhere, 0, 5);
   suite_add_tcase(suite, tc);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

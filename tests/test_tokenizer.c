@@ -12,6 +12,7 @@
 #include "support/allocator.h"
 #include "support/event_text.h"
 #include "support/stream.h"
+#include "support/suite.h"
 #include "tokenizer.h"
 
 /* As ck_assert, but costs nothing as long as it holds. */
@@ -1860,18 +1861,11 @@ static TCase *work_case(void) {
 
 int main(void) {
   Suite *suite = suite_create("tokenizer");
-  SRunner *runner;
-  int failed;
-
   suite_add_tcase(suite, events_case());
   suite_add_tcase(suite, faults_case());
   suite_add_tcase(suite, collect_case());
   suite_add_tcase(suite, memory_case());
   suite_add_tcase(suite, order_case());
   suite_add_tcase(suite, work_case());
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

@@ -4,12 +4,12 @@
  */
 #include <check.h>
 #include <kvsparse/kvsparse.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "support/allocator.h"
 #include "support/guard.h"
 #include "support/stream.h"
+#include "support/suite.h"
 #include "window.h"
 
 #define KEPT_MAX 4096
@@ -778,15 +778,8 @@ static TCase *order_case(void) {
 
 int main(void) {
   Suite *suite = suite_create("window");
-  SRunner *runner;
-  int failed;
-
   suite_add_tcase(suite, bytes_case());
   suite_add_tcase(suite, copies_case());
   suite_add_tcase(suite, order_case());
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return run_suite(suite);
 }

@@ -135,10 +135,10 @@ KVSP_API int kvsp_client_interrupt(kvsp_client *c);
 /* Finds credentials now, or anew where it is time for that; otherwise that
  * happens at the first call.  Drives all readers while it waits.  Those at hand
  * will do where there are no newer ones, until ten minutes before they expire:
- * then it says why, though they serve.  KVSP_OK; KVSP_ERR_CREDENTIALS, KVSP_ERR_UNSUPPORTED,
- * KVSP_ERR_NETWORK, KVSP_ERR_SERVICE: see kvsp_client_error;
- * KVSP_INTERRUPTED, KVSP_ERR_NOMEM, KVSP_ERR_ARG, KVSP_ERR_REENTRANT, what the
- * callback returned. */
+ * then it says why, though they serve.  KVSP_OK; KVSP_ERR_CREDENTIALS,
+ * KVSP_ERR_UNSUPPORTED, KVSP_ERR_NETWORK, KVSP_ERR_SERVICE: see
+ * kvsp_client_error; KVSP_INTERRUPTED, KVSP_ERR_NOMEM, KVSP_ERR_ARG,
+ * KVSP_ERR_REENTRANT, what the callback returned. */
 KVSP_API KVSP_MUST_CHECK int kvsp_client_authenticate(kvsp_client *c);
 /* "callback", "environment", "profile" (also its process or web identity), "web
  * identity", "container", "instance"; "" before there were any.  Static. */

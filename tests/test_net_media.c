@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "backoff.h"
+#include "media.h"
 #include "net_clock.h"
 #include "support/allocator.h"
 #include "support/build.h"
@@ -1003,6 +1004,42 @@ START_TEST(every_allocation_fails) {
 }
 END_TEST
 
+/* The socket was left alone; there is no memory for what libcurl has kept back
+ * meanwhile. */
+static int read_after_pause(struct service *s, struct test_allocator *a,
+                            size_t others) {
+  struct reading r;
+  const kvsp_piece *piece;
+  uint64_t got = 0;
+  int rc = KVSP_OK;
+  prepare(&r, s);
+  kvsp_client_free(r.client);
+  test_allocator_init(a);
+  open_client(&r, s, &a->allocator);
+  r.config.max_buffer = 1;
+  open_reading(&r);
+  while (!r.media->paused)
+    ck_assert_int_ge(kvsp_client_wait(r.client, 20, NULL), 0);
+  test_allocator_fail_after(a, others);
+  for (; rc == KVSP_OK && got < 200000; got += piece->data.len)
+    rc = kvsp_media_next(r.media, 20000, &piece);
+  close_reading(&r);
+  return rc;
+}
+
+START_TEST(allocation_fails_after_a_pause) {
+  struct service s;
+  struct test_allocator a = {.failures = 1};
+  start_service(&s);
+  s.endless = true;
+  for (size_t at = 0; at < 200 && a.failures > 0; at++) {
+    int rc = read_after_pause(&s, &a, at);
+    ck_assert_int_eq(rc, a.failures > 0 ? KVSP_ERR_NOMEM : KVSP_OK);
+  }
+  stop_service(&s);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("media");
   TCase *all = tcase_create("all");
@@ -1030,6 +1067,7 @@ int main(void) {
   tcase_add_loop_test(slow, cut_by_chance, 0, 4);
   tcase_add_test(slow, many_in_one_thread);
   tcase_add_test(slow, every_allocation_fails);
+  tcase_add_test(slow, allocation_fails_after_a_pause);
   suite_add_tcase(suite, all);
   suite_add_tcase(suite, slow);
   return run_suite(suite);

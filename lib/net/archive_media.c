@@ -408,7 +408,7 @@ static void go_on_reading(kvsp_archive_media *m) {
   if (!m->paused || (m->ready && m->fetch.waiting > m->max_buffer / 2)) return;
   m->paused = false;
   m->last_byte_ms = kvsp_clock_ms();
-  curl_easy_pause(m->call.transfer.easy, CURLPAUSE_CONT);
+  kvsp_http_go_on(&m->call.transfer);
 }
 
 static int64_t due_at(const kvsp_archive_media *m, int64_t until) {

@@ -268,6 +268,20 @@ static void finish(CURL *easy, CURLcode result) {
   t->result = result;
 }
 
+/* As if libcurl had ended it: nothing of it comes any more. */
+static void cut_off(struct http_transfer *t, CURLcode result) {
+  curl_multi_remove_handle(t->http->multi, t->easy);
+  t->added = false;
+  finish(t->easy, result);
+}
+
+void kvsp_http_go_on(struct http_transfer *t) {
+  CURLcode result;
+  if (t->finished) return;
+  result = curl_easy_pause(t->easy, CURLPAUSE_CONT);
+  if (result != CURLE_OK) cut_off(t, result);
+}
+
 int kvsp_http_turn(struct http *http) {
   int left = 0;
   CURLMsg *message;

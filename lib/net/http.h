@@ -77,6 +77,10 @@ int kvsp_http_start(struct http_transfer *t, struct http *http,
                     const struct http_request *request);
 /* Ends it wherever it is, wipes what came.  NULL strings are fine. */
 void kvsp_http_end(struct http_transfer *t);
+/* Where stream had it wait: hands over what libcurl has kept back.  Where that
+ * is not taken the transfer is finished, which libcurl would not see to: it
+ * would go on behind those bytes. */
+void kvsp_http_go_on(struct http_transfer *t);
 /* Does what can be done without waiting, notes what is finished.  KVSP_OK,
  * KVSP_ERR_NOMEM. */
 int kvsp_http_turn(struct http *http);

@@ -385,16 +385,16 @@ static void go_on_reading(kvsp_media *m, int64_t now) {
   if (!m->paused || kvsp_queue_bytes(&m->queue) > m->max_buffer / 2) return;
   m->paused = false;
   m->last_byte_ms = now;
-  curl_easy_pause(m->call.transfer.easy, CURLPAUSE_CONT);
+  kvsp_http_go_on(&m->call.transfer);
 }
 
 static int64_t step_session(kvsp_media *m, int64_t now) {
   int64_t quiet;
+  go_on_reading(m, now);
   if (m->call.transfer.finished) {
     close_session(m, false, now);
     return now;
   }
-  go_on_reading(m, now);
   if (m->seam.counts.fragments > m->fragments_then) m->attempts = 0;
   if (m->seam.counts.fragments + m->seam.counts.resumed != m->fragments_seen) {
     m->fragments_seen = m->seam.counts.fragments + m->seam.counts.resumed;

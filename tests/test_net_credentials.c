@@ -913,6 +913,42 @@ START_TEST(freed_while_a_source_is_slow) {
 }
 END_TEST
 
+/* Who looks in once in a while gets them all the same, although each request
+ * then takes longer than its timeout. */
+START_TEST(loop_is_turned_seldom) {
+  struct world w;
+  kvsp_media *door;
+  begin_world(&w, KIND_INSTANCE);
+  setenv("AWS_METADATA_SERVICE_TIMEOUT", "1", 1);
+  door = open_media(&w, "door", 1);
+  while (w.client->chain.searches == 0) {
+    ck_assert_int_eq(kvsp_client_wait(w.client, 0, NULL), KVSP_NEED_INPUT);
+    nanosleep(&(struct timespec){1, 100000000}, NULL);
+  }
+  ck_assert_int_eq(w.client->chain.status, KVSP_OK);
+  ck_assert_uint_eq(w.client->chain.fetched, 1);
+  kvsp_media_free(door);
+  end_world(&w);
+}
+END_TEST
+
+/* But whom nobody answers gives up. */
+START_TEST(does_not_answer) {
+  struct world w;
+  begin_world(&w, KIND_INSTANCE);
+  setenv("AWS_METADATA_SERVICE_TIMEOUT", "1", 1);
+  hold(&w);
+  ck_assert_int_eq(kvsp_client_authenticate(w.client), KVSP_ERR_CREDENTIALS);
+  let_go(&w);
+  ck_assert_int_eq(kvsp_client_authenticate(w.client), KVSP_OK);
+  kvsp_credentials_renew(&w.client->chain);
+  hold(&w);
+  ck_assert_int_eq(kvsp_client_authenticate(w.client), KVSP_ERR_NETWORK);
+  ck_assert_int_eq(w.client->chain.fault.class, ERROR_RETRY);
+  end_world(&w);
+}
+END_TEST
+
 static void fail_from_now_on(struct world *w) {
   if (w->kind == KIND_PROCESS)
     write_program("#!/bin/sh\nexit 3\n");
@@ -1274,6 +1310,8 @@ int main(void) {
   tcase_add_loop_test(all, freed_while_a_source_is_slow, 0, KIND_COUNT);
   tcase_add_loop_test(all, refresh_fails, 0, KIND_COUNT);
   tcase_add_loop_test(all, fails_after_the_end, 0, KIND_COUNT);
+  tcase_add_test(all, loop_is_turned_seldom);
+  tcase_add_test(all, does_not_answer);
   tcase_add_test(all, archive_fails_after_the_end);
   tcase_add_loop_test(all, does_not_heal, 0, 3);
   tcase_add_test(all, process_does_not_ignore_sigpipe);

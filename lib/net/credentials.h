@@ -37,6 +37,9 @@ struct credential_task {
   size_t size;
   int fd;         /* to be watched for input; -1: none                     */
   int64_t due_ms; /* the next step, at the latest (kvsp_clock_ms)          */
+  /* Of its request that is under way. */
+  int64_t until_ms;
+  unsigned turns; /* of the loop, since it was sent                        */
 };
 
 struct credential_chain {
@@ -147,6 +150,15 @@ void kvsp_credentials_may_pass(struct credential_chain *chain,
 void *kvsp_credentials_begin(struct credential_chain *chain, size_t size,
                              int (*advance)(void *, struct credentials *),
                              void (*release)(void *));
+
+/* The task's next request, which has timeout_ms, and some turns of the loop if
+ * they take longer.  CREDENTIALS_PENDING, errors of kvsp_http_start. */
+int kvsp_credentials_send(struct credential_chain *chain,
+                          struct http_transfer *t,
+                          const struct http_request *request);
+/* Once in each step: whether it is finished, or was given up now. */
+bool kvsp_credentials_heard(struct credential_chain *chain,
+                            struct http_transfer *t);
 
 int kvsp_credentials_from_callback(struct credential_chain *chain,
                                    struct credentials *out);

@@ -83,16 +83,15 @@ static int ask(struct container *c) {
       .headers = {c->header.len > 0 ? kvsp_text_string(&c->header) : NULL},
       .timeout_ms = TIME_MS,
       .direct = !kvsp_url_is_https(url)};
-  int rc = kvsp_http_start(&c->transfer, c->chain->http, &request);
   c->tries++;
-  return rc == KVSP_OK ? CREDENTIALS_PENDING : rc;
+  return kvsp_credentials_send(c->chain, &c->transfer, &request);
 }
 
 static int advance(void *own, struct credentials *out) {
   struct container *c = own;
   struct http_transfer *t = &c->transfer;
   int rc;
-  if (!t->finished) return CREDENTIALS_PENDING;
+  if (!kvsp_credentials_heard(c->chain, t)) return CREDENTIALS_PENDING;
   if (kvsp_http_succeeded(t))
     return kvsp_credentials_from_json(c->chain, kvsp_text_string(&t->body),
                                       "Token", out);

@@ -73,9 +73,9 @@ static int ask(struct metadata *m, const char *method, const char *path,
   r.url = kvsp_text_string(&url);
   kvsp_http_end(&m->transfer);
   m->take = take;
-  if (rc == KVSP_OK) rc = kvsp_http_start(&m->transfer, m->chain->http, &r);
+  if (rc == KVSP_OK) rc = kvsp_credentials_send(m->chain, &m->transfer, &r);
   kvsp_text_clear(&url);
-  return rc == KVSP_OK ? CREDENTIALS_PENDING : rc;
+  return rc;
 }
 
 static int take_keys(struct metadata *m, struct credentials *out) {
@@ -133,7 +133,8 @@ static bool will_be_back(const struct credential_chain *chain) {
 static int advance(void *own, struct credentials *out) {
   struct metadata *m = own;
   int rc;
-  if (!m->transfer.finished) return CREDENTIALS_PENDING;
+  if (!kvsp_credentials_heard(m->chain, &m->transfer))
+    return CREDENTIALS_PENDING;
   if (!kvsp_http_succeeded(&m->transfer) &&
       kvsp_credentials_fail_http(m->chain, "instance metadata", &m->transfer) ==
           KVSP_ERR_NOMEM)

@@ -79,14 +79,13 @@ static int ask(struct assuming *a) {
   if (rc != KVSP_OK) return rc;
   request.url = kvsp_text_string(&a->url);
   request.direct = kvsp_url_is_loopback(request.url);
-  rc = kvsp_http_start(&a->transfer, a->chain->http, &request);
-  return rc == KVSP_OK ? CREDENTIALS_PENDING : rc;
+  return kvsp_credentials_send(a->chain, &a->transfer, &request);
 }
 
 static int advance(void *own, struct credentials *out) {
   struct assuming *a = own;
   struct http_transfer *t = &a->transfer;
-  if (!t->finished) return CREDENTIALS_PENDING;
+  if (!kvsp_credentials_heard(a->chain, t)) return CREDENTIALS_PENDING;
   if (kvsp_http_succeeded(t))
     return read_answer(a->chain, kvsp_text_string(&t->body), out);
   return kvsp_credentials_fail_http(a->chain, OPERATION, t);

@@ -282,6 +282,10 @@ void kvsp_http_go_on(struct http_transfer *t) {
   if (result != CURLE_OK) cut_off(t, result);
 }
 
+void kvsp_http_give_up(struct http_transfer *t) {
+  cut_off(t, CURLE_OPERATION_TIMEDOUT);
+}
+
 int kvsp_http_turn(struct http *http) {
   int left = 0;
   CURLMsg *message;

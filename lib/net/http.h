@@ -81,6 +81,8 @@ void kvsp_http_end(struct http_transfer *t);
  * is not taken the transfer is finished, which libcurl would not see to: it
  * would go on behind those bytes. */
 void kvsp_http_go_on(struct http_transfer *t);
+/* It took too long: it is finished, as one that libcurl has given up. */
+void kvsp_http_give_up(struct http_transfer *t);
 /* Does what can be done without waiting, notes what is finished.  KVSP_OK,
  * KVSP_ERR_NOMEM. */
 int kvsp_http_turn(struct http *http);

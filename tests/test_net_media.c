@@ -493,6 +493,33 @@ START_TEST(items_are_the_same) {
 }
 END_TEST
 
+/* The reader inside has come to its limit: it ends, and is told of once. */
+START_TEST(items_that_are_too_much) {
+  struct service s;
+  struct reading r;
+  kvsp_limits limits = {.struct_size = sizeof limits, .max_memory = 20000};
+  kvsp_reader_config config = {.struct_size = sizeof config};
+  kvsp_media *ready = NULL;
+  const kvsp_item *item;
+  int rc = KVSP_OK;
+  start_service(&s);
+  s.endless = true;
+  prepare(&r, &s);
+  config.limits = &limits;
+  r.config.reader = &config;
+  open_reading(&r);
+  while (rc == KVSP_OK) rc = kvsp_media_next_item(r.media, 20000, &item);
+  ck_assert_int_eq(rc, KVSP_ERR_LIMIT_MEMORY);
+  ck_assert_int_eq(kvsp_media_next_item(r.media, 20000, &item), rc);
+  ck_assert_uint_eq(kvsp_media_get_state(r.media), KVSP_STATE_ENDED);
+  ck_assert_int_eq(kvsp_media_error(r.media)->status, rc);
+  ck_assert_str_eq(kvsp_media_error(r.media)->message, kvsp_status_text(rc));
+  ck_assert_int_eq(kvsp_client_wait(r.client, 20, &ready), KVSP_NEED_INPUT);
+  close_reading(&r);
+  stop_service(&s);
+}
+END_TEST
+
 /* What begins at NOW goes on with what was cut, not with what is now. */
 START_TEST(now_stays_where_it_was) {
   struct service s;
@@ -1049,6 +1076,7 @@ int main(void) {
   tcase_add_test(all, what_cannot_be_asked);
   tcase_add_test(all, signature);
   tcase_add_test(all, items_are_the_same);
+  tcase_add_test(all, items_that_are_too_much);
   tcase_add_test(all, now_stays_where_it_was);
   tcase_add_test(all, silence_ends_a_session);
   tcase_add_test(all, throttled);

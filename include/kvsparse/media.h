@@ -174,7 +174,8 @@ KVSP_API KVSP_MUST_CHECK int kvsp_media_next(kvsp_media *m, int timeout_ms,
  * The same, as a reader's items; one or the other.  At KVSP_ITEM_TAGS with
  * KVSP_FRAGMENT_COMPLETE among the fragment's flags a checkpoint may move to
  * item->fragment->number: a process that begins after it gets no fragment
- * twice.  Besides the codes above those of kvsp_reader_next.
+ * twice.  Besides the codes above those of kvsp_reader_next, whose errors end
+ * it.
  */
 KVSP_API KVSP_MUST_CHECK int kvsp_media_next_item(kvsp_media *m,
                                                   int timeout_ms,

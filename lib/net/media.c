@@ -297,6 +297,17 @@ static const kvsp_item *gap_item(kvsp_media *m) {
   return &m->gap_item;
 }
 
+/* The reader inside cannot go on: nor has a session any use. */
+static int end_items(kvsp_media *m, int status) {
+  kvsp_media_fail(m, status);
+  kvsp_queue_free(&m->queue);
+  m->status = status;
+  m->reading = false;
+  m->final = true;
+  m->end_told = true;
+  return status;
+}
+
 /* More bytes for the reader, or the end.  *item is set where it is a gap. */
 static int next_input(kvsp_media *m, int timeout_ms, const kvsp_item **item) {
   const uint8_t *data = NULL;
@@ -312,8 +323,9 @@ static int next_input(kvsp_media *m, int timeout_ms, const kvsp_item **item) {
   }
   gap = (first->flags & KVSP_PIECE_GAP) && m->lent == 0;
   rc = lend(m, first, data);
-  if (rc == KVSP_OK && gap) *item = gap_item(m);
-  return rc;
+  if (rc != KVSP_OK) return end_items(m, rc);
+  if (gap) *item = gap_item(m);
+  return KVSP_OK;
 }
 
 int kvsp_media_next_item(kvsp_media *m, int timeout_ms,
@@ -327,7 +339,8 @@ int kvsp_media_next_item(kvsp_media *m, int timeout_ms,
     *item = NULL;
     if (m->reading) {
       rc = kvsp_reader_next(m->reader, item);
-      if (rc != KVSP_NEED_INPUT && rc != KVSP_END) return rc;
+      if (rc == KVSP_OK) return rc;
+      if (rc < 0) return end_items(m, rc);
       m->reading = false;
     }
     if (m->final) {

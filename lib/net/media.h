@@ -87,5 +87,7 @@ void kvsp_media_release(kvsp_media *m);
 /* ---- for media.c --------------------------------------------------------- */
 
 void kvsp_media_end(kvsp_media *m, int status);
+/* The same for what is no call's fault: there are words for that status. */
+void kvsp_media_fail(kvsp_media *m, int status);
 
 #endif

@@ -163,12 +163,15 @@ static void after_no_credentials(kvsp_media *m, int rc, int64_t now) {
   after_fault(m, now);
 }
 
+void kvsp_media_fail(kvsp_media *m, int status) {
+  make_fault(m, ERROR_FATAL, status, kvsp_status_text(status));
+  kvsp_media_end(m, status);
+}
+
 /* The call could not even be made: no memory. */
 static void after_unsent_call(kvsp_media *m, int rc, int64_t now) {
   m->wake_ms = now;
-  if (rc == CREDENTIALS_PENDING) return;
-  make_fault(m, ERROR_FATAL, rc, kvsp_status_text(rc));
-  kvsp_media_end(m, rc);
+  if (rc != CREDENTIALS_PENDING) kvsp_media_fail(m, rc);
 }
 
 /* ---- the endpoint -------------------------------------------------------- */
@@ -363,8 +366,7 @@ static void close_session(kvsp_media *m, bool silent, int64_t now) {
   rc = m->feed_error == KVSP_OK ? kvsp_seam_close(&m->seam) : m->feed_error;
   if (brought_something(m)) m->attempts = 0;
   if (rc != KVSP_OK) {
-    make_fault(m, ERROR_FATAL, rc, kvsp_status_text(rc));
-    kvsp_media_end(m, rc);
+    kvsp_media_fail(m, rc);
   } else if (m->seam.error_id != 0) {
     after_stream_error(m, now);
   } else if (result == CURLE_OK) {

@@ -230,12 +230,14 @@ static bool new_is_ours(void) {
 }
 
 int main(void) {
-  Suite *suite = suite_create("finish_memory");
-  TCase *tc = tcase_create("memory");
+  Suite *suite;
+  TCase *tc;
   if (!new_is_ours()) {
     printf("skipped: operator new is somebody else's\n");
     return 77;
   }
+  suite = suite_create("finish_memory");
+  tc = tcase_create("memory");
   tcase_set_timeout(tc, 600);
   tcase_add_loop_test(tc, built_streams_without_memory, 0,
                       KVSP_FINISH_KEEP + 1);

@@ -95,7 +95,7 @@ enum {
 static const char help_text[] =
     "Usage: kvsparse dump [OPTION]... FILE\n"
     "Writes the pictures of a stream into image files. FILE may be - for\n"
-    "standard input.\n"
+    "standard input, or kvs://STREAM (kvsparse-get(1)).\n"
     "\n"
     "Where to:\n"
     "  -o, --output DIR      the folder, made if missing (.)\n"
@@ -517,6 +517,8 @@ static int tell_end(struct dump *dump) {
   memset(&stats, 0, sizeof stats);
   if (kvsp_pictures_get_stats(dump->pictures, &stats, sizeof stats) == KVSP_OK)
     damaged = tell_damage(dump, &stats);
+  if (!dump->options->quiet && stats.frames == 0)
+    complain("no frames of video");
   if (!dump->options->quiet)
     complain("%" PRIu64 " picture%s in %s", dump->written,
              plural(dump->written), dump->names.folder);

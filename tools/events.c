@@ -24,7 +24,8 @@
 static const char usage[] =
     "Usage: kvsparse events [OPTION]... FILE\n"
     "Writes one JSON object a line for each fragment, frame, tag and gap, the\n"
-    "moment it is known. FILE may be - for standard input.\n"
+    "moment it is known. FILE may be - for standard input,\n"
+    "or kvs://STREAM (kvsparse-get(1)).\n"
     "\n"
     "  -n, --read-size N       read N bytes at a time (default 64k)\n"
     "  -t, --track N           frames of track N only; may be repeated\n"

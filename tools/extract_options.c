@@ -21,7 +21,7 @@ enum {
 static const char help_text[] =
     "Usage: kvsparse extract [OPTION]... FILE\n"
     "Takes the media of one track out of a stream. FILE may be - for standard\n"
-    "input.\n"
+    "input, or kvs://STREAM (kvsparse-get(1)).\n"
     "\n"
     "  -o, --output FILE     where to; - is standard output, the default. A\n"
     "                        further recording goes into FILE-2 and so on\n"

@@ -203,6 +203,15 @@ static int complain_about_file(const struct get *get) {
   return EXIT_FAILED;
 }
 
+static int complain_of_loss(const struct get *get) {
+  complain(
+      "%s is not there, but the checkpoint goes on behind %llu bytes of it; "
+      "to begin anew, remove %s",
+      get->path, (unsigned long long)get->live.checkpoint.bytes,
+      get->live.options.checkpoint);
+  return EXIT_FAILED;
+}
+
 /* A checkpoint that knows the stream was made by a get that had this file. */
 static int go_on_with(struct get *get, const struct stat *status) {
   const kvsp_checkpoint *checkpoint = &get->live.checkpoint;
@@ -223,10 +232,11 @@ static int go_on_with(struct get *get, const struct stat *status) {
 static int open_file(struct get *get) {
   bool goes_on = get->live.options.checkpoint != NULL && get->live.known;
   struct stat status;
-  int flags = O_WRONLY | O_CLOEXEC | O_CREAT;
   get->file = -1;
   if (get->path == NULL) return EXIT_WELL;
-  get->file = open(get->path, flags, 0666);
+  get->file =
+      open(get->path, O_WRONLY | O_CLOEXEC | (goes_on ? 0 : O_CREAT), 0666);
+  if (get->file < 0 && goes_on && errno == ENOENT) return complain_of_loss(get);
   if (get->file < 0 || fstat(get->file, &status) != 0)
     return complain_about_file(get);
   get->regular = S_ISREG(status.st_mode);

@@ -26,8 +26,8 @@
 static const char usage[] =
     "Usage: kvsparse info [OPTION]... FILE\n"
     "Tells what is in a stream: fragments, tracks, tags, frame rates, gaps,\n"
-    "latency. FILE may be - for standard input. At Ctrl-C it tells what was\n"
-    "read so far.\n"
+    "latency. FILE may be - for standard input, or kvs://STREAM (see\n"
+    "kvsparse-get(1)). At Ctrl-C it tells what was read so far.\n"
     "\n"
     "  -j, --json              one JSON object instead of a table\n"
     "  -f, --fragments         a row for each fragment, too\n"

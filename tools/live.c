@@ -285,7 +285,7 @@ static int load_checkpoint(struct live *live) {
   }
   live->known = live->checkpoint.stream[0] != '\0';
   if (live->known && strcmp(live->checkpoint.stream, options->stream) != 0) {
-    complain("%s: is a checkpoint of another stream, %s", options->checkpoint,
+    complain("%s is a checkpoint of another stream, %s", options->checkpoint,
              live->checkpoint.stream);
     return EXIT_FAILED;
   }

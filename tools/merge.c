@@ -25,7 +25,7 @@ static const char usage[] =
     "Writes the fragments of a stream as one Matroska document that players\n"
     "play: one header, then all frames as they are, the moment they come. "
     "FILE\n"
-    "may be - for standard input.\n"
+    "may be - for standard input, or kvs://STREAM (kvsparse-get(1)).\n"
     "\n"
     "  -o, --output FILE       where to (default: -, standard output); with "
     "%i\n"

@@ -58,7 +58,8 @@ run get counter --start earliest --no-wait --checkpoint empty -o x.mkv
 ok 'no checkpoint' failed_with 1 'is no checkpoint'
 rm -f grow.mkv
 run get counter --no-wait --checkpoint place -o grow.mkv
-ok 'the file of a checkpoint is gone' failed_with 1 'the checkpoint tells of'
+ok 'the file of a checkpoint is gone' failed_with 1 'grow.mkv is not there'
+ok 'and none is made' test ! -e grow.mkv
 
 # --- ls --------------------------------------------------------------------
 

@@ -127,6 +127,7 @@ chosen "--track" f00000-n0000 -- --track 1 --limit 1
 run dump a.mkv -o none --track 9
 ok "no such track: no pictures, no failure" exited 0
 ok "and no files" files 0 none
+ok "and says so" grep -q 'no frames of video' err
 
 # Sizes that change.
 cat a.mkv b.mkv >both.mkv

@@ -109,6 +109,11 @@ def chunks(source: Any, read_size: int | None) -> Iterator[bytes]:
         return iter((source,))
     if isinstance(source, (bytearray, memoryview)):
         return iter((bytes(source),))
+    if isinstance(source, str) and source.startswith("kvs://"):
+        raise ValueError(
+            "live streams by name are for the program kvsparse: a source is what "
+            'boto3\'s get_media gives, response["Payload"]'
+        )
     if isinstance(source, (str, os.PathLike)):
         return _file_pieces(source, read_size or _FILE_READ_SIZE)
     read = _fast_reader(source)

@@ -249,6 +249,20 @@ def test_a_slow_client_is_waited_for():
         assert entry[0]["bytes"] < 10 << 20
 
 
+@pytest.mark.parametrize("arguments, message", [
+    (["--bogus"], "unrecognized arguments: --bogus"),
+    (["--port", "x"], "argument --port: invalid int value: 'x'"),
+    (["--stream", "door=missing.mkv"],
+     "missing.mkv: No such file or directory"),
+])
+def test_wrong_usage_is_one_line(arguments, message):
+    run = subprocess.run(
+        [sys.executable, "-m", "kvsparse.endpoint", *arguments],
+        capture_output=True, text=True)
+    assert run.returncode == 2
+    assert run.stderr == "kvsparse.endpoint: %s\n" % message
+
+
 def test_tls(tmp_path):
     if not shutil.which("openssl"):
         pytest.skip("openssl is not there")

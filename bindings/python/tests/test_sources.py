@@ -75,6 +75,8 @@ def test_paths(tmp_path: Path, data: bytes, expected: list[int]) -> None:
         assert offsets(file) == expected
     with open(path, "rb", buffering=0) as file:
         assert offsets(file) == expected
+    with pytest.raises(ValueError, match="live streams by name"):
+        kvsparse.read("kvs://door")
     with pytest.raises(FileNotFoundError):
         offsets(tmp_path / "none")
 

@@ -13,7 +13,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple
 
 import kvsparse.endpoint as package
 
@@ -62,8 +62,11 @@ def _generate(text: str) -> List[recordings.Template]:
         command = [program, "generate", "-q", "-o", file] + shlex.split(text)
         try:
             subprocess.run(command, check=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise UsageError("kvsparse generate: %s" % error) from None
+        except subprocess.CalledProcessError as error:
+            raise UsageError("kvsparse generate ended with %d"
+                             % error.returncode) from None
+        except OSError as error:
+            raise UsageError("kvsparse: %s" % error.strerror) from None
         return _file(file)
 
 
@@ -71,7 +74,9 @@ def _file(path: str) -> List[recordings.Template]:
     try:
         with open(path, "rb") as file:
             return recordings.split(file.read())
-    except (OSError, recordings.RecordingError) as error:
+    except OSError as error:
+        raise UsageError("%s: %s" % (path, error.strerror)) from None
+    except recordings.RecordingError as error:
         raise UsageError("%s: %s" % (path, error)) from None
 
 
@@ -321,9 +326,15 @@ def _add_faults(parser: argparse.ArgumentParser) -> None:
         help="of all that is drawn (default: 0)")
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """In one line: --help has the rest."""
+        self.exit(2, "kvsparse.endpoint: %s\n" % message)
+
+
 def parser() -> argparse.ArgumentParser:
     """The options."""
-    result = argparse.ArgumentParser(
+    result = _Parser(
         prog="python3 -m kvsparse.endpoint", description=package.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     add = result.add_argument

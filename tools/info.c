@@ -16,6 +16,7 @@
 #include "info_json.h"
 #include "info_live.h"
 #include "info_table.h"
+#include "live.h"
 #include "message.h"
 #include "options.h"
 #include "output.h"
@@ -130,6 +131,9 @@ static int read_arguments(struct arguments *a, int argc, char **argv) {
                                           {NULL, 0, NULL, 0}};
   struct option_set own = {usage, ":jfln:h", options, own_option, a};
   int status = stream_options_read(&a->stream, argc, argv, &own);
+  if (status != EXIT_WELL || a->stream.help) return status;
+  if (a->live && strncmp(a->stream.path, LIVE_SCHEME, strlen(LIVE_SCHEME)) != 0)
+    return complain_usage("--live is about a stream: " LIVE_SCHEME "STREAM");
   a->config.struct_size = sizeof a->config;
   a->config.limits = &a->stream.limits;
   a->config.flags |= stream_options_reader_flags(&a->stream);

@@ -26,6 +26,7 @@ static void print_spread(const char *name, kvsp_spread spread) {
 void info_live_write(const struct source *source) {
   kvsp_media_stats s;
   if (!read_figures(source, &s)) return;
+  output_print("\nLive\n");
   output_print("  %-18s%llu bytes\n", "Received", (unsigned long long)s.bytes);
   output_print(
       "  %-18s%llu (%llu reconnects, %llu failed calls, %llu of them "

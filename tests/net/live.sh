@@ -92,6 +92,9 @@ ok 'info kvs://: as of the file' diff file.out live.rest
 run info --live 'kvs://counter?start=earliest&wait=no'
 ok 'info --live tells of sessions' has 'Sessions  *2 (1 reconnect'
 ok 'info --live tells when fragments come' has 'Arrival - server'
+ok 'info --live: below a heading' has '^Live$'
+run info --live all.mkv
+ok 'info --live of a file' failed_with 2 'kvs://STREAM'
 run merge -o live.mkv 'kvs://counter?start=earliest&wait=no'
 run merge -o file.mkv all.mkv
 ok 'merge kvs://: as of the file' cmp file.mkv live.mkv

@@ -75,7 +75,6 @@ static bool leaves_gap(const kvsp_merger *m) {
  * Timestamp says. */
 static bool must_follow(const kvsp_merger *m, bool first_of_fragment) {
   if (!document_of(m)->has_timestamp) return true;
-  if (!m->times.has_cluster) return false;
   if (goes_back(m, first_of_fragment)) return true;
   return m->config.mode == KVSP_MERGE_PACK && first_of_fragment &&
          leaves_gap(m);
@@ -107,12 +106,11 @@ static uint64_t cluster_offset(const kvsp_merger *m) {
   return t->depth > 1 ? t->levels[1].offset : 0;
 }
 
-static void note_cluster(kvsp_merger *m) {
-  const struct document *d = document_of(m);
+/* At that time of the output; one without a Timestamp has it from where it was
+ * put, so that none behind it is put before it. */
+static void note_cluster(kvsp_merger *m, int64_t ticks) {
   m->times.offset = cluster_offset(m);
-  if (!d->has_timestamp) return;
-  m->times.cluster = cluster_ticks(d);
-  m->times.has_cluster = true;
+  m->times.cluster = ticks - m->times.shift;
 }
 
 enum place kvsp_merger_place(kvsp_merger *m, bool first_of_fragment,
@@ -123,7 +121,7 @@ enum place kvsp_merger_place(kvsp_merger *m, bool first_of_fragment,
     return PLACE_HERE;
   place = place_cluster(m, first_of_fragment, &ticks);
   *out = (uint64_t)ticks;
-  if (place == PLACE_CLUSTER) note_cluster(m);
+  if (place == PLACE_CLUSTER) note_cluster(m, ticks);
   return place;
 }
 
@@ -143,11 +141,9 @@ uint64_t kvsp_merger_first_place(kvsp_merger *m) {
   const struct document *d = document_of(m);
   int64_t now = d->has_timestamp ? cluster_ticks(d) : 0;
   m->times.shift = m->config.mode == KVSP_MERGE_KEEP ? 0 : -now;
-  m->times.has_cluster = false;
-  m->times.cluster = 0;
   m->times.end_ns = KVSP_TIME_NONE;
   m->times.latest_ns = KVSP_TIME_NONE;
-  note_cluster(m);
+  note_cluster(m, now + m->times.shift);
   return (uint64_t)(now + m->times.shift);
 }
 

@@ -44,7 +44,7 @@ struct segment {
  * and what is added to get the output's. */
 struct timeline {
   int64_t shift;
-  int64_t cluster;   /* of the stream's last Cluster with a block */
+  int64_t cluster;   /* of the last Cluster with a block, also a made up one */
   uint64_t offset;   /* of the Cluster that the last block was in */
   int64_t latest_ns; /* the end of what the document has so far */
   int64_t end_ns;    /* of the last fragment's frames, by the stream's times */

@@ -400,13 +400,7 @@ void kvsp_client_note_fault(kvsp_client *c, int status, const char *operation,
                             const char *request_id) {
   c->fault = *fault;
   snprintf(c->request_id, sizeof c->request_id, "%s", request_id);
-  c->error.status = status;
-  c->error.http_status = (uint32_t)c->fault.http_status;
-  c->error.operation = operation;
-  c->error.name = c->fault.name;
-  c->error.message = c->fault.message;
-  c->error.request_id = c->request_id;
-  c->error.clock_offset_ms = c->fault.clock_offset_ms;
+  kvsp_errors_show(&c->fault, status, operation, c->request_id, &c->error);
 }
 
 void kvsp_client_note_message(kvsp_client *c, int status, const char *operation,

@@ -153,6 +153,18 @@ void kvsp_errors_read(struct service_fault *fault, long http_status,
   look_at_token(fault);
 }
 
+void kvsp_errors_show(const struct service_fault *fault, int status,
+                      const char *operation, const char *request_id,
+                      kvsp_service_error *out) {
+  out->status = status;
+  out->http_status = (uint32_t)fault->http_status;
+  out->operation = operation;
+  out->name = fault->name;
+  out->message = fault->message;
+  out->request_id = request_id;
+  out->clock_offset_ms = fault->clock_offset_ms;
+}
+
 void kvsp_errors_print_offset(int64_t offset_ms, char *out, size_t size) {
   const char *side = offset_ms < 0 ? "behind" : "ahead";
   int64_t seconds = (offset_ms < 0 ? -offset_ms : offset_ms) / 1000;

@@ -6,6 +6,7 @@
 #ifndef KVSP_NET_ERRORS_H
 #define KVSP_NET_ERRORS_H
 
+#include <kvsparse/client.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -43,6 +44,11 @@ struct service_fault {
 void kvsp_errors_read(struct service_fault *fault, long http_status,
                       const char *type, struct text *body, int64_t date_ms,
                       int64_t now_ms);
+/* What the caller is shown of it.  *out points to the rest, which must live as
+ * long. */
+void kvsp_errors_show(const struct service_fault *fault, int status,
+                      const char *operation, const char *request_id,
+                      kvsp_service_error *out);
 /* "4 min 3 s behind". */
 void kvsp_errors_print_offset(int64_t offset_ms, char *out, size_t size);
 

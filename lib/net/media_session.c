@@ -65,13 +65,7 @@ static void wait(kvsp_media *m, uint32_t state, int64_t ms, int64_t now) {
 static void note_fault(kvsp_media *m, int status, const char *operation,
                        const char *request_id) {
   snprintf(m->request_id, sizeof m->request_id, "%s", request_id);
-  m->error.status = status;
-  m->error.http_status = (uint32_t)m->fault.http_status;
-  m->error.operation = operation;
-  m->error.name = m->fault.name;
-  m->error.message = m->fault.message;
-  m->error.request_id = m->request_id;
-  m->error.clock_offset_ms = m->fault.clock_offset_ms;
+  kvsp_errors_show(&m->fault, status, operation, m->request_id, &m->error);
 }
 
 static void make_fault(kvsp_media *m, enum error_class class, int status,
